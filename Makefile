@@ -1,0 +1,72 @@
+# Works on a machine that has nothing but Python >= 3.11, pip, git and make.
+# `make test` and `make demo` set up all that they need, once, in .venv; they set it up again when
+# pyproject.toml or constraints.txt change.
+
+.DEFAULT_GOAL := help
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+# The first Python >= 3.11 on the PATH; `make PYTHON=/path/to/python` names another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+# Two cores are what the tests are sized for: two workers with one thread each.
+WORKERS ?= 2
+# Where `make golden` looks for reference tensors (.npz).
+DIR ?= shared/golden
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pyright comes whole from its wheel: it need not ask for a newer one.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup demo test test-fast test-slow lint format golden bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install the package and its tools into .venv
+
+# A failed installation leaves no stamp, so that the next `make` tries again.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 found; name one with make PYTHON=/path/to/python" >&2; exit 2; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || { \
+		echo "This Python cannot put pip into a new environment (no ensurepip): using the pip beside it." >&2; \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(PY) install -qq pip; }
+	@echo "Installing into $(VENV) (minutes the first time: PyTorch is large) …"
+	@# -qq silences warnings and progress, never errors
+	@$(PY) -m pip install -qq --constraint constraints.txt --editable '.[dev,demo]'
+	@touch $@
+
+demo: $(READY) ## check, plan, compile and run two specs on a small LLaVA built here
+	@$(PY) -m eosdsl.demo
+
+test: lint test-fast ## all checks and all tests but the slow ones
+
+test-fast: $(READY)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(PY) -m pytest -n $(WORKERS) -m "not slow"
+
+test-slow: $(READY) ## the slow tests
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(PY) -m pytest -n $(WORKERS) -m slow
+
+lint: $(READY) ## ruff, pyright (strict) and the import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
+
+format: $(READY) ## format the Python code and sort its imports
+	$(VENV)/bin/ruff check --select I --fix .
+	$(VENV)/bin/ruff format .
+
+golden: $(READY) ## check the operators against reference tensors: make golden DIR=folder
+	@$(PY) -c 'import eosdsl.golden' 2>/dev/null || { echo "error: make golden is not built yet" >&2; exit 2; }
+	$(PY) -m eosdsl.golden $(DIR)
+
+bench: $(READY) ## measure against peers and against the limit
+	@$(PY) -c 'import benchmarks.__main__' 2>/dev/null || { echo "error: make bench is not built yet" >&2; exit 2; }
+	$(PY) -m benchmarks
+
+clean: ## remove what the demo and the tools left behind (not .venv)
+	rm -rf demo dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
