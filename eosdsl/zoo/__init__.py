@@ -1,0 +1,1 @@
+"""Models that are built here, because a demonstration and a test may not depend on a download."""

@@ -1,0 +1,122 @@
+"""Packs: many short questions on one image's tokens, which is what makes training on two cores possible.
+
+A pack is symbolic: what is in every cell, and questions with answers as token ids. The same pack trains the language
+model on oracle tokens (`read`) and, drawn, the whole model on pixels (`join`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from eosdsl.tasks.base import Asked, Difficulty, Family, Split
+from eosdsl.tasks.families.attr import Attr
+from eosdsl.tasks.families.chart import Chart, chart_scene
+from eosdsl.tasks.families.compare import Compare
+from eosdsl.tasks.families.count import Count
+from eosdsl.tasks.families.exist import Exist
+from eosdsl.tasks.families.multi import Multi
+from eosdsl.tasks.families.needle import Needle, needle_scene
+from eosdsl.tasks.families.ocr import Ocr, text_scene
+from eosdsl.tasks.families.photo import Photo, photo_scene
+from eosdsl.tasks.families.position import Position
+from eosdsl.tasks.families.prior import Prior
+from eosdsl.tasks.families.relation import Relation
+from eosdsl.tasks.objects import object_scene
+from eosdsl.tasks.scene import Scene
+from eosdsl.tasks.words import phrase
+
+_EXIST, _ATTR, _RELATION, _COUNT, _COMPARE, _POSITION = Exist(), Attr(), Relation(), Count(), Compare(), Position()
+_OCR, _CHART, _NEEDLE, _PHOTO, _PRIOR, _MULTI = Ocr(), Chart(), Needle(), Photo(), Prior(), Multi()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A phrased question of a pack."""
+
+    family: str
+    text: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One or two scenes and the questions on them."""
+
+    scenes: tuple[Scene, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackKind:
+    """Packs of one sort: how many a step, how many questions each, cells kept in `read`, families asked."""
+
+    name: str
+    packs: int
+    questions: int
+    cells: int
+    scenes: Callable[[Random, Difficulty], tuple[Scene, ...]]
+    families: Mapping[Family, float] = field(default_factory=dict[Family, float])
+
+
+def _objects(rng: Random, difficulty: Difficulty) -> tuple[Scene, ...]:
+    """Object scenes; a quarter of them are built towards a count, so that every number occurs."""
+    if rng.random() < 0.25:
+        return _COUNT.scenes(rng, difficulty, "count", str(rng.randint(1, 8)))
+    return (object_scene(rng, difficulty),)
+
+
+def _photos(rng: Random, difficulty: Difficulty) -> tuple[Scene, ...]:
+    return (photo_scene(rng, "picture" if rng.random() < 0.5 else "face", None),)
+
+
+KINDS: tuple[PackKind, ...] = (
+    PackKind(
+        "objects", 12, 24, 72, _objects,
+        {_EXIST: 3, _ATTR: 3, _RELATION: 6, _COUNT: 5, _COMPARE: 4, _POSITION: 2, _PRIOR: 1},
+    ),
+    PackKind("text", 8, 4, 72, lambda rng, difficulty: (text_scene(rng, difficulty),), {_OCR: 1}),
+    PackKind("chart", 6, 7, 72, lambda rng, difficulty: (chart_scene(rng),), {_CHART: 1}),
+    PackKind("needle", 4, 3, 72, lambda rng, difficulty: (needle_scene(rng, difficulty),), {_NEEDLE: 1}),
+    PackKind("photo", 3, 2, 72, _photos, {_PHOTO: 1}),
+    PackKind(
+        "multi", 4, 14, 64,
+        lambda rng, difficulty: (object_scene(rng, difficulty), object_scene(rng, difficulty)),
+        {_MULTI: 1},
+    ),
+)  # fmt: skip
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in KINDS for family in kind.families))
+
+
+def make_pack(kind: PackKind, rng: Random, difficulty: Difficulty, split: Split = "train") -> Pack:
+    """A pack of `kind`: its scenes, and as many questions as it has room for."""
+    while True:
+        scenes = kind.scenes(rng, difficulty)
+        questions = _questions(kind, scenes, rng, split)
+        if questions is not None:
+            return Pack(scenes, questions)
+
+
+def _questions(kind: PackKind, scenes: tuple[Scene, ...], rng: Random, split: Split) -> tuple[Question, ...] | None:
+    families, weights = list(kind.families), list(kind.families.values())
+    asked: list[Question] = []
+    for _ in range(kind.questions * 5):
+        family = rng.choices(families, weights)[0]
+        question = _ask(family, scenes, rng)
+        if question is None:
+            continue
+        text, _template = phrase(family.cores[question.kind], split, question.slots, rng)
+        asked.append(Question(family.name, text, question.answer))
+        if len(asked) == kind.questions:
+            return tuple(asked)
+    return None
+
+
+def _ask(family: Family, scenes: tuple[Scene, ...], rng: Random) -> Asked | None:
+    """Ask with a wanted answer first, which balances; where the scene has none such, ask for any."""
+    question_kind = rng.choice(list(family.answers))
+    wanted = family.answers[question_kind]
+    if family.name in ("ocr", "photo", "needle", "position", "count"):
+        return family.ask(scenes, rng, question_kind, None)
+    return family.ask(scenes, rng, question_kind, rng.choice(wanted))

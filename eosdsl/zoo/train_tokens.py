@@ -1,0 +1,50 @@
+"""Token ids of words and the oracle's codes of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from eosdsl.tasks.scene import CELL_COLORS, GRID, KINDS, PARTS
+from eosdsl.tasks.words import VOCABULARY
+
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
+PAD, BOS, EOS, UNK, IMAGE = range(5)
+TOKEN_IDS = {word: index for index, word in enumerate((*SPECIALS, *VOCABULARY))}
+
+
+def ids(text: str) -> list[int]:
+    """Token ids of a text whose words are separated by spaces."""
+    return [TOKEN_IDS[word] for word in text.split()]
+
+
+class Codes(nn.Module):
+    """Fixed random codes: a cell's oracle token is kind + colour + part + row + column, each of rms `scale`.
+
+    Fixed, so that the tower can learn to produce them while the language model learns to read them.
+    """
+
+    kind: Tensor
+    color: Tensor
+    part: Tensor
+    row: Tensor
+    col: Tensor
+
+    def __init__(self, width: int, seed: int = 0, scale: float = 0.6) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        sizes = {"kind": len(KINDS), "color": len(CELL_COLORS), "part": len(PARTS), "row": GRID, "col": GRID}
+        for name, size in sizes.items():
+            self.register_buffer(name, scale * torch.randn(size, width, generator=generator))
+
+    def forward(self, kinds: Tensor, colors: Tensor, parts: Tensor, cells: Tensor) -> Tensor:
+        """Oracle tokens [..., width] of cells with these labels; `cells` numbers them in reading order."""
+        place = self.row[cells // GRID] + self.col[cells % GRID]
+        return self.kind[kinds] + self.color[colors] + self.part[parts] + place
+
+
+def pad(rows: Sequence[Sequence[int]], length: int, value: int) -> list[list[int]]:
+    """Rows filled up to one length on the right."""
+    return [[*row, *[value] * (length - len(row))] for row in rows]
