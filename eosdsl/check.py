@@ -1,0 +1,126 @@
+"""Checking a spec: everything that can be said about a text, as diagnostics; it never raises for what the text says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eosdsl.diagnostics import Diagnostic, Severity, SpecError, error
+from eosdsl.source import SourceFile
+
+if TYPE_CHECKING:
+    from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
+    from eosdsl.ir.schedule import Schedule
+
+CODES = {
+    "E0697": """The checker failed on this text: a fault of eosdsl, not of the spec.
+
+    The other files are checked all the same. Please report the text together with the message.
+    """,
+}
+
+
+def check(
+    path_or_text: str | Path,
+    model: Any = None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    allow_outside: bool = False,
+) -> list[Diagnostic]:
+    """All findings on a spec, by position: syntax, names and types, rules, and on a `model` its flow of tokens.
+
+    Args:
+        path_or_text: a `Path` is a file; a `str` is text unless it ends in `.eos` and has no newline.
+        model: a shipped name, a folder, a config or a model; None checks what holds for any.
+        settings: values for the spec's params, as text (`--set`).
+        allow_outside: let `use` take in files outside the spec's own folder.
+    """
+    try:
+        source = _source(path_or_text)
+    except SpecError as problem:
+        return problem.diagnostics
+    return check_source(source, model, settings=settings, allow_outside=allow_outside)
+
+
+def check_source(
+    source: SourceFile,
+    model: Any = None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    allow_outside: bool = False,
+) -> list[Diagnostic]:
+    """`check` for a text that has been read."""
+    try:
+        found = _findings(source, model, settings or {}, allow_outside)
+    except SpecError as problem:
+        found = problem.diagnostics
+    except Exception as problem:
+        what = " ".join(f"{type(problem).__name__}: {problem}".split())
+        return [error("E0697", f"the checker failed: {what[:300]}", helps=("please report it with the spec",))]
+    return _in_order(found)
+
+
+def _findings(source: SourceFile, model: Any, settings: Mapping[str, str], allow_outside: bool) -> list[Diagnostic]:
+    from eosdsl.allowances import apply_allowances
+    from eosdsl.passes.resolve import resolve
+    from eosdsl.syntax.parse import parse_syntax
+
+    file, found = parse_syntax(source)
+    if file is None or _has_errors(found):
+        return found
+    program, more = resolve(file, source, settings=settings, allow_outside=allow_outside)
+    found = [*found, *more]
+    if program is None or _has_errors(found):
+        return found
+    schedule, bound = _bind(program, model)
+    return apply_allowances(source, [*found, *bound, *_rule_findings(program, source, schedule)])
+
+
+def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedule | None, list[Diagnostic]]:
+    """The schedule on a model; nothing without a model, nor for a space."""
+    from eosdsl.ir.nodes import DiscreteProgram
+
+    if model is None:
+        return None, []
+    from eosdsl.models.registry import facts
+    from eosdsl.passes.bind import bind
+
+    known = facts(model)
+    return bind(program, known) if isinstance(program, DiscreteProgram) else (None, [])
+
+
+def _rule_findings(
+    program: DiscreteProgram | RelaxedProgram, source: SourceFile, schedule: Schedule | None
+) -> list[Diagnostic]:
+    from eosdsl.rules.base import Subject
+    from eosdsl.rules.registry import run_rules
+
+    return list(run_rules(Subject(program, source), schedule))
+
+
+def _source(path_or_text: str | Path) -> SourceFile:
+    from eosdsl.reading import read_source
+
+    if isinstance(path_or_text, Path):
+        return read_source(path_or_text)
+    if path_or_text.endswith(".eos") and "\n" not in path_or_text:
+        return read_source(Path(path_or_text))
+    return SourceFile("<text>", path_or_text)
+
+
+def _has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(d.severity is Severity.ERROR for d in diagnostics)
+
+
+def _in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """By file and position, each finding once."""
+    unique = {(d.code, d.message, d.span): d for d in reversed(list(diagnostics))}
+    return sorted(unique.values(), key=_place)
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
+    span = diagnostic.span
+    if span is None:
+        return ("", -1, -1, diagnostic.code, diagnostic.message)
+    return (span.file, span.start, span.end, diagnostic.code, diagnostic.message)

@@ -1,0 +1,86 @@
+"""Every code and its page: gathered from the `CODES` of the rooms and from the docstrings of the rules.
+
+A room keeps its codes where it raises them, in a module named `codes` or `codes_*` or in the module itself; the value
+is a title and a Markdown page, as a pair or as one text whose first line is the title.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+# modules outside `codes*.py` that keep their own few
+_OTHERS = (
+    "eosdsl.reading",
+    "eosdsl.writing",
+    "eosdsl.allowances",
+    "eosdsl.check",
+    "eosdsl.ir.serde",
+    "eosdsl.ir.verify",
+    "eosdsl.cli.guard",
+    "eosdsl.rules.registry",
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What `explain` prints for a code. `origin` is the module that keeps it."""
+
+    code: str
+    title: str
+    body: str
+    origin: str
+
+    @property
+    def text(self) -> str:
+        """The page in Markdown."""
+        return f"# {self.code}: {self.title}\n\n{self.body}".rstrip() + "\n"
+
+
+def explanation(code: str) -> Page | None:
+    """The page of a code, or None for an unknown one. Codes are not case-sensitive."""
+    return catalogue().get(code.strip().upper())
+
+
+@cache
+def catalogue() -> dict[str, Page]:
+    """All pages by code, sorted. A code that two places explain is a mistake of the package and raises ValueError."""
+    pages: dict[str, Page] = {}
+    for page in _pages():
+        if page.code in pages:
+            raise ValueError(f"{page.code} is explained by {pages[page.code].origin} and by {page.origin}")
+        pages[page.code] = page
+    return dict(sorted(pages.items()))
+
+
+def _pages() -> Iterator[Page]:
+    for name in (*_code_modules(), *_OTHERS):
+        codes: dict[str, str | tuple[str, str]] = import_module(name).CODES
+        for code, text in codes.items():
+            title, body = text if isinstance(text, tuple) else _split(text)
+            yield Page(code, title, inspect.cleandoc(body), name)
+    yield from _rule_pages()
+
+
+def _code_modules() -> list[str]:
+    """Modules of the package named `codes` or `codes_*`, by their files."""
+    package = Path(__file__).parent
+    files = sorted(package.rglob("codes*.py"))
+    return [".".join(("eosdsl", *file.relative_to(package).with_suffix("").parts)) for file in files]
+
+
+def _rule_pages() -> Iterator[Page]:
+    from eosdsl.rules.registry import rules
+
+    for rule in rules():
+        title, body = _split(rule.page())
+        yield Page(rule.code, title, body, rule.__module__)
+
+
+def _split(text: str) -> tuple[str, str]:
+    title, _, body = inspect.cleandoc(text).partition("\n")
+    return title.rstrip("."), body.strip("\n")

@@ -1,0 +1,92 @@
+"""What a rule is: it looks at a finished program, or at a program bound to a model, and says what it noticed.
+
+One rule a file. The file's docstring is the rule's page: a title line, then `## What it does`, `## Why`, `## Example`
+(an `eos` block on which the rule reports) and `## Use instead` (one on which it does not); both blocks are run as
+tests. Rules never repeat an error of the language: they see programs that mean something.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+from eosdsl.diagnostics import Diagnostic, Fix, Label, Severity
+from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
+from eosdsl.ir.quantities import Node
+from eosdsl.ir.schedule import Schedule
+from eosdsl.ir.walk import walk
+from eosdsl.source import SourceFile, Span
+
+N = TypeVar("N", bound=Node)
+
+
+class Subject:
+    """What rules look at: the program, its source, and its nodes by type, gathered once for all rules."""
+
+    def __init__(self, program: DiscreteProgram | RelaxedProgram, source: SourceFile) -> None:
+        self.program = program
+        self.source = source
+
+    def nodes(self, kind: type[N]) -> list[N]:
+        """All nodes of one type, in the order of the text."""
+        found: list[N] = self._by_type.get(kind, [])  # pyright: ignore[reportAssignmentType] keyed by the type itself
+        return found
+
+    @cached_property
+    def _by_type(self) -> dict[type[Node], list[Node]]:
+        by_type: dict[type[Node], list[Node]] = {}
+        for node in walk(self.program):
+            by_type.setdefault(type(node), []).append(node)
+        return by_type
+
+    def is_own(self, span: Span | None) -> bool:
+        """Whether the span is in the text at hand, so that a fix may edit it."""
+        return span is not None and span.file in ("", self.source.name)
+
+    def text(self, span: Span) -> str:
+        return self.source.text[span.start : span.end]
+
+
+class Rule:
+    """One rule. Override `check_program`, `check_schedule`, or both."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    @classmethod
+    def page(cls) -> str:
+        """The rule's page in Markdown: the docstring of its file."""
+        return sys.modules[cls.__module__].__doc__ or cls.__doc__ or cls.name
+
+    def check_program(self, subject: Subject) -> Iterable[Diagnostic]:
+        """Findings on the program alone."""
+        return ()
+
+    def check_schedule(self, subject: Subject, schedule: Schedule) -> Iterable[Diagnostic]:
+        """Findings on the program bound to a model, where one was named."""
+        return ()
+
+    def report(
+        self,
+        message: str,
+        span: Span | None,
+        label: str = "",
+        *,
+        also: Iterable[tuple[Span | None, str]] = (),
+        helps: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+        fix: Fix | None = None,
+    ) -> Diagnostic:
+        """A finding of this rule; `also` are secondary labels, left out where they have no span."""
+        labels = [Label(place, text) for place, text in ((span, label), *also) if place is not None]
+        return Diagnostic(self.code, self.severity, message, span, tuple(labels), notes, helps, fix)
+
+
+def reports(rule: Rule, subject: Subject, schedule: Schedule | None) -> Iterator[Diagnostic]:
+    """Everything a rule has to say."""
+    yield from rule.check_program(subject)
+    if schedule is not None:
+        yield from rule.check_schedule(subject, schedule)
