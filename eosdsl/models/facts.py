@@ -25,9 +25,19 @@ class DecoderFacts(Facts):
     rope: Literal["1d", "mrope"] = "1d"
     sliding_layers: tuple[int, ...] = ()
 
+    @property
+    def kv_width(self) -> int:
+        """Features of a token's keys (and as many of its values) in one layer."""
+        return self.kv_heads * self.head_width
+
 
 class EncoderFacts(Facts):
-    """The vision tower. `layers` exist; `layers_run` give the features that the VLM selects (LLaVA-1.5: 23 of 24)."""
+    """The vision tower. `layers` exist; `layers_run` give the features that the VLM selects (LLaVA-1.5: 23 of 24).
+
+    `patches` are those of the usual image, all tiles together (None: as many as its visual tokens stand for); `tiles`
+    are encoded apart from each other, each with its own CLS and registers. In `windowed_layers` attention stays within
+    windows of `window` patches.
+    """
 
     layers: int
     layers_run: int
@@ -36,8 +46,24 @@ class EncoderFacts(Facts):
     mlp_width: int
     mlp_matrices: int = 2
     has_cls: bool
+    registers: int = 0
     patch_size: int
+    temporal_patch_size: int = 1
     channels: int = 3
+    patches: int | None = None
+    tiles: int = 1
+    window: int | None = None
+    windowed_layers: tuple[int, ...] = ()
+
+    @property
+    def extra_rows(self) -> int:
+        """Rows of the usual image that are no patches: CLS and registers of every tile."""
+        return self.tiles * (int(self.has_cls) + self.registers)
+
+    @property
+    def patch_values(self) -> int:
+        """Input values of one patch."""
+        return self.channels * self.temporal_patch_size * self.patch_size**2
 
 
 class ProjectorFacts(Facts):
@@ -60,3 +86,15 @@ class ModelFacts(Facts):
     image_token_id: int | None
     dtype_bytes: int = 2
     unsupported: tuple[str, ...] = ()
+
+    @property
+    def merge_area(self) -> int:
+        """Patches that become one visual token."""
+        return self.projector.merge**2 if self.projector else 1
+
+    @property
+    def patches(self) -> int:
+        """Patches of the usual image: the unreduced count of the tower."""
+        if self.encoder and self.encoder.patches is not None:
+            return self.encoder.patches
+        return self.visual_tokens * self.merge_area

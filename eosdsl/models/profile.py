@@ -1,0 +1,76 @@
+"""The door of a model family: one frozen value that says everything eosdsl has to know about it.
+
+A family is a module with a `Profile`, named in the entry-point group `eosdsl.models`. What lowering needs is plain data
+(dotted attribute paths from the top model), so that no family needs code there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from eosdsl.models.config import Config
+from eosdsl.models.facts import ModelFacts
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A well-known model whose config comes with the package: `plan` and `compile` then need no weights.
+
+    `file` lies in `eosdsl/models/configs`; `note` is one line for lists.
+    """
+
+    name: str
+    file: str
+    aliases: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TorchNames:
+    """Where a model of the family keeps its parts: dotted paths from the top model, or from the part named.
+
+    `text_model` is the stack whose `forward` is replaced; `layers`, `norm`, `rotary` and `embeddings` are paths inside
+    it. `vision_layers` is a path inside `vision_tower`. None where the family has no such part.
+    """
+
+    text_model: str = "model.language_model"
+    layers: str = "layers"
+    norm: str = "norm"
+    rotary: str = "rotary_emb"
+    embeddings: str = "embed_tokens"
+    head: str = "lm_head"
+    vision_tower: str | None = "model.vision_tower"
+    vision_layers: str | None = "encoder.layers"
+    projector: str | None = "model.multi_modal_projector"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A model family.
+
+    Args:
+        family: the name that `for FAMILY` constrains a spec to.
+        model_types: values of `model_type` in configs of this family.
+        architecture: class in transformers that such a config builds.
+        read: config, and the name to give the model, to its facts; raises SpecError (E0645) where the config lacks
+            something.
+        unsupported: what cannot be compiled yet, one sentence each; empty where everything is lowered.
+    """
+
+    family: str
+    model_types: tuple[str, ...]
+    architecture: str
+    read: Callable[[Config, str], ModelFacts] = field(repr=False)
+    shipped: tuple[Shipped, ...] = ()
+    torch: TorchNames = TorchNames()
+    summary: str = ""
+    unsupported: tuple[str, ...] = ()
+
+    def facts(self, config: dict[str, object], name: str = "") -> ModelFacts:
+        """The facts of a model of this family, from its config as JSON gives it.
+
+        Raises:
+            SpecError: E0645 where the config lacks a key or holds a value that cannot be.
+        """
+        return self.read(Config(config, name or self.family), name or self.family)
