@@ -9,16 +9,19 @@ language offers, documents, completes and checks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Query = Literal["last", "cls", "text", "raters", "all"]
+Feature = Literal["hidden", "keys", "values"]
+Weight = Literal["size", "mean", "score", "sum"]
+Combine = Literal["average", "add_mean", "add_sum", "sequential"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ Probe = AttentionProbe | KeysProbe | ValuesProbe
 
 @dataclass(frozen=True)
 class AttentionRows:
-    """`weights` [G, H, R, N], softmax over all keys of the layer; `row_valid` [G, R] bool, None where all rows count."""
+    """`weights` [G, H, R, N], softmax over all keys; `row_valid` [G, R] bool, None where all rows count."""
 
     weights: Tensor
     row_valid: Tensor | None = None
@@ -59,7 +62,9 @@ class Tokens:
 
     hidden [G, N, D]; sizes [G, N] float32, how many original tokens a row stands for; index [G, N] int64, the original
     (unreduced) place of a row in its image: it seeds `random`, orders `position`, breaks ties and finds grid cells;
-    grid (rows, columns) of the unreduced image, None where it has none.
+    grid (rows, columns) of the unreduced image, None where it has none; text [G, T, F] text features of the image's
+    question; scores [G, N] float32 are those of the group at work, filled in by the reduction; `ascending` promises
+    that `index` ascends along every image (it does until a step orders its rows otherwise).
     """
 
     hidden: Tensor
@@ -71,21 +76,30 @@ class Tokens:
     attention: Mapping[AttentionProbe, AttentionRows] = field(default_factory=dict)
     text: Tensor | None = None
     grid: tuple[int, int] | None = None
+    scores: Tensor | None = None
+    ascending: bool = True
 
 
 @dataclass(frozen=True)
 class Reduction:
     """What a step gives back: Y = W X, K rows an image, in the step's order.
 
-    hidden [G, K, D]; anchors [G, K] int64 into the N incoming rows, -1 for a row without an anchor; weights [G, K, N]
-    float32; sizes [G, K] float32; valid [G, K] bool, None where every row counts.
+    hidden [G, K, D]; anchors [G, K] int64 into the N incoming rows, -1 for a row without an anchor; sizes [G, K]
+    float32; valid [G, K] bool, None where every row counts; weights [G, K, N] float32 is built when first asked for.
     """
 
     hidden: Tensor
     anchors: Tensor
-    weights: Tensor
     sizes: Tensor
     valid: Tensor | None = None
+    weigh: Callable[[], Tensor] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def weights(self) -> Tensor:
+        """W [G, K, N] float32, zero rows where `valid` is False."""
+        if self.weigh is None:
+            raise AttributeError("this reduction was made without weights")
+        return self.weigh()
 
 
 @dataclass(frozen=True)
@@ -102,8 +116,12 @@ class CostContext:
     kv_heads: int
     head_width: int
 
+    def feature_width(self, feature: Feature) -> int:
+        """Width of a row of hidden state, or of keys or values with their heads side by side."""
+        return self.width if feature == "hidden" else self.kv_heads * self.head_width
 
-class Operator(BaseModel):
+
+class Operator(BaseModel, ABC):
     """A member of the operator space. The class docstring is its page; the first line is its summary."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,6 +140,9 @@ class Operator(BaseModel):
 class Score(Operator, ABC):
     """Rates tokens: higher is more worth keeping."""
 
+    standardised: ClassVar[bool] = True
+    """Whether a sum standardises this term; only `raw` says no."""
+
     @property
     def reads_text(self) -> bool:
         """Whether the result depends on the question (then it cannot be cached across questions)."""
@@ -129,13 +150,42 @@ class Score(Operator, ABC):
 
     @abstractmethod
     def compute(self, tokens: Tokens) -> Tensor:
-        """Scores [G, N], float32, raw (standardising is the sum's work). Rows that are not valid may hold anything finite."""
+        """Scores [G, N], float32, raw: a sum standardises. Rows that are not valid may hold anything finite."""
+
+
+class Similarity(Operator, ABC):
+    """Says how alike a token and an anchor are: higher is more alike."""
+
+    @abstractmethod
+    def matrix(self, tokens: Tokens, anchors: Tensor) -> Tensor:
+        """Similarity [G, K, N] float32 of anchors [G, K] (rows; -1 may give anything finite) to all tokens."""
+
+
+class Support(Operator, ABC):
+    """Says which tokens an anchor may take in."""
+
+    @abstractmethod
+    def mask(self, tokens: Tokens, anchors: Tensor, similarity: Tensor) -> Tensor:
+        """[G, K, N] bool, broadcastable: may anchor i take token j. `similarity` [G, K, N] is the behaviour's."""
 
 
 class Pick(Operator, ABC):
     """Chooses anchors. `uses_score` False: the scores are not read (and need not be computed)."""
 
     uses_score: ClassVar[bool] = True
+
+    def own_count(self, incoming: int, grid: tuple[int, int] | None) -> int | None:
+        """The number of anchors, where the pick brings its own (`grid(2x2)`); None where the budget decides."""
+        del incoming, grid
+        return None
+
+    def own_similarity(self) -> Similarity | None:
+        """The similarity that goes with the pick, used where the behaviour names none."""
+        return None
+
+    def own_support(self) -> Support | None:
+        """The support that goes with the pick, used where the behaviour names none."""
+        return None
 
     @abstractmethod
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
@@ -147,14 +197,43 @@ class Pick(Operator, ABC):
 
 
 class Behaviour(Operator, ABC):
-    """Says with which weights anchors take in the others."""
+    """Says with which weights anchors take in the others. One that takes in nothing (`prune`) derives from this."""
 
-    absorbs: ClassVar[bool] = True
+
+class Absorbing(Behaviour, ABC):
+    """A behaviour whose anchors take others in: where from, by what likeness, and how the rows are put together."""
+
+    sharp: ClassVar[bool] = False
+    """True where every column of A has one entry, at the largest affinity: the reduction then scatters."""
+
+    similarity: Similarity | None = Field(
+        default=None, description="likeness of token and anchor; else the pick's own or cosine"
+    )
+    within: Support | None = Field(
+        default=None, description="what an anchor may take in; else the pick's own or everywhere"
+    )
+    weight: Weight = Field(
+        default="size",
+        description="weigh rows by their sizes, all alike, by the group's score, or add them up undivided",
+    )
+    combine: Combine = Field(
+        "average",
+        description="weighted average with the anchor, anchor + mean or sum of its members, or halving one by one",
+    )
 
     @abstractmethod
-    def weights(self, tokens: Tokens, anchors: Tensor, rest: Tensor) -> Tensor:
-        """A [G, K, N] float32, zero outside `rest` [G, N] bool (the tokens that are given up) and for anchors of -1.
+    def weights(self, affinity: Tensor) -> Tensor:
+        """A [G, K, N] float32 from affinity [G, K, N]: the similarity, -inf where anchor i may not take token j.
 
-        Columns of A sum to at most one (over the anchors in the token's support); a token with no anchor in its support
-        has a zero column: it is dropped. Dense is the contract; a behaviour may build it sparsely.
+        Columns of A sum to at most one; a token that no anchor may take has a zero column: it is dropped.
         """
+
+    def probes(self) -> frozenset[Probe]:
+        parts = [part.probes() for part in (self.similarity, self.within) if part is not None]
+        return frozenset().union(*parts)
+
+    def macs(self, context: CostContext) -> int:
+        """Similarity of the others to the anchors, and their weighted sum."""
+        others = max(context.tokens - context.kept, 0)
+        likeness = self.similarity.macs(context) if self.similarity else context.kept * others * context.width
+        return likeness + others * context.width

@@ -1,0 +1,94 @@
+"""Attention that a token receives from chosen query rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from eosdsl.operators.base import AttentionProbe, AttentionRows, CostContext, Operator, Probe, Query, Score, Tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TopHeads(Operator):
+    """The mean over the heads that look at the visual tokens most."""
+
+    name: ClassVar[str] = "top"
+
+    count: int = Field(ge=1, description="how many heads")
+
+    def macs(self, context: CostContext) -> int:
+        return 0
+
+
+class Attention(Score):
+    """Post-softmax attention that a token receives from the query rows, averaged over them.
+
+    `last` is the prompt's last row, `cls` the tower's class token, `text` the rows of the question, `raters` those text
+    rows that look at the image more than the average one (SparseVLM, arXiv 2410.04417), `all` every row. `layer` says
+    whose attention is read: the layer before the site, the one about to run, or one by number. Heads are put together
+    first, row by row. FastV (arXiv 2403.06764) is `attention(query: last)`.
+    """
+
+    name: ClassVar[str] = "attention"
+
+    query: Query = Field(default="last", description="the rows that look")
+    layer: Literal["previous", "next"] | int = Field(default="previous", description="whose attention is read")
+    heads: Literal["mean", "max", "sum"] | TopHeads = Field(default="mean", description="how heads are put together")
+
+    @property
+    def probe(self) -> AttentionProbe:
+        return AttentionProbe(self.query, self.layer)
+
+    @property
+    def reads_text(self) -> bool:
+        return self.query != "cls"
+
+    def probes(self) -> frozenset[Probe]:
+        return frozenset({self.probe})
+
+    def macs(self, context: CostContext) -> int:
+        """Query projection and one row of logits for each row that looks; a look ahead also projects the keys."""
+        rows = self._rows(context)
+        inner = context.heads * context.head_width
+        queries = rows * context.width * inner
+        logits = rows * context.rows * inner
+        keys = context.rows * context.width * context.kv_heads * context.head_width if self.layer == "next" else 0
+        raters = context.text_rows * context.tokens * context.width if self.query == "raters" else 0
+        return queries + logits + keys + raters
+
+    def _rows(self, context: CostContext) -> int:
+        if self.query in ("last", "cls"):
+            return 1
+        return context.text_rows if self.query in ("text", "raters") else context.rows
+
+    def compute(self, tokens: Tokens) -> Tensor:
+        rows = tokens.attention[self.probe]
+        return _mean_rows(self._reduce_heads(rows), rows.row_valid)
+
+    def _reduce_heads(self, rows: AttentionRows) -> Tensor:
+        """[G, H, R, N] → [G, R, N] float32."""
+        weights = rows.weights.float()
+        if isinstance(self.heads, TopHeads):
+            return _top_heads(weights, rows.row_valid, self.heads.count)
+        if self.heads == "max":
+            return weights.amax(dim=1)
+        return weights.sum(dim=1) if self.heads == "sum" else weights.mean(dim=1)
+
+
+def _mean_rows(weights: Tensor, row_valid: Tensor | None) -> Tensor:
+    """[G, R, N] → [G, N]: the mean over the rows that count."""
+    if row_valid is None:
+        return weights.mean(dim=1)
+    share = row_valid.to(weights.dtype)
+    return (weights * share[:, :, None]).sum(dim=1) / share.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def _top_heads(weights: Tensor, row_valid: Tensor | None, count: int) -> Tensor:
+    """[G, H, R, N] → [G, R, N]: mean over the `count` heads that look most at the image, ties to the lower head."""
+    seen = weights if row_valid is None else weights * row_valid[:, None, :, None]
+    order = seen.sum(dim=(2, 3)).sort(dim=1, descending=True, stable=True).indices[:, :count]
+    picked = weights.gather(1, order[:, :, None, None].expand(-1, -1, *weights.shape[2:]))
+    return picked.mean(dim=1)

@@ -1,0 +1,1 @@
+"""Likeness of tokens and anchors, one file each."""

@@ -1,0 +1,1 @@
+"""What an anchor may take in, one file each."""

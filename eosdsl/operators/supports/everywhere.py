@@ -1,0 +1,22 @@
+"""No restriction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from eosdsl.operators.base import CostContext, Support, Tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Everywhere(Support):
+    """Every anchor may take in every token of its image."""
+
+    name: ClassVar[str] = "everywhere"
+
+    def macs(self, context: CostContext) -> int:
+        return 0
+
+    def mask(self, tokens: Tokens, anchors: Tensor, similarity: Tensor) -> Tensor:
+        return similarity.new_ones((1, 1, 1)).bool()

@@ -1,0 +1,76 @@
+"""Small tensor helpers that operators share. Shapes: G images, N tokens, K anchors, D features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from eosdsl.operators.base import Feature, Tokens
+
+
+def working(tensor: Tensor) -> Tensor:
+    """The tensor in the precision that reductions compute in: at least float32."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def features(tokens: Tokens, feature: Feature) -> Tensor:
+    """Hidden state, keys or values [G, N, F], at least float32. Callers have been given what their probes asked for."""
+    found = {"hidden": tokens.hidden, "keys": tokens.keys, "values": tokens.values}[feature]
+    if found is None:
+        raise ValueError(f"the step reads {feature} but was not given any")
+    return working(found)
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Rows scaled to length one; rows of zeros stay zeros."""
+    return torch.nn.functional.normalize(rows, dim=-1)
+
+
+def take_rows(table: Tensor, rows: Tensor) -> Tensor:
+    """table [G, N, …] at rows [G, K] → [G, K, …]; a row of -1 takes row 0."""
+    images = torch.arange(table.shape[0], device=table.device)[:, None]
+    return table[images, rows.clamp(min=0)]
+
+
+def present(tokens: Tokens) -> Tensor:
+    """[G, N] bool: the rows that exist."""
+    if tokens.valid is not None:
+        return tokens.valid
+    return torch.ones(tokens.hidden.shape[:2], dtype=torch.bool, device=tokens.hidden.device)
+
+
+def marked(anchors: Tensor, length: int) -> Tensor:
+    """[G, N] bool: the rows that are anchors [G, K]; -1 marks nothing."""
+    table = torch.zeros((anchors.shape[0], length + 1), dtype=torch.bool, device=anchors.device)
+    return table.scatter(1, torch.where(anchors < 0, length, anchors), True)[:, :length]
+
+
+def best_first(scores: Tensor, free: Tensor) -> Tensor:
+    """Rows [G, N] int64 from the highest score to the lowest, ties to the lower row, rows that are not free last."""
+    bounds = torch.finfo(scores.dtype)
+    finite = torch.nan_to_num(scores, nan=bounds.min, posinf=bounds.max, neginf=bounds.min)
+    return finite.masked_fill(~free, -torch.inf).sort(dim=1, descending=True, stable=True).indices
+
+
+def first_rows(order: Tensor, counts: Tensor, most: int) -> Tensor:
+    """The first `counts` [G] rows of an order [G, N], ascending, -1 after an image's own count: [G, most]."""
+    length = order.shape[1]
+    slots = torch.arange(most, device=order.device)
+    chosen = torch.where(slots < counts[:, None], order[:, :most], length).sort(dim=1).values
+    return torch.where(chosen == length, -1, chosen)
+
+
+def standardise(scores: Tensor, rows: Tensor) -> Tensor:
+    """(score - mean) / deviation per image over `rows` [G, N] bool; constant scores and other rows become zero."""
+    weight = rows.to(scores.dtype)
+    scores = torch.where(rows, scores, 0.0)
+    number = weight.sum(dim=1, keepdim=True).clamp(min=1)
+    centred = (scores - scores.sum(dim=1, keepdim=True) / number) * weight
+    deviation = (centred.square().sum(dim=1, keepdim=True) / number).sqrt()
+    scale = scores.abs().amax(dim=1, keepdim=True)
+    constant = deviation <= scale * 1e-6
+    return torch.where(constant, torch.zeros_like(centred), centred / deviation.masked_fill(constant, 1))
