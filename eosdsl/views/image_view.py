@@ -8,14 +8,6 @@ from typing import Any
 
 from eosdsl.diagnostics import SpecError, error
 
-CODES = {
-    "E0624": """The tokens of this model cannot be placed on the image.
-
-    An overlay needs an image processor that resizes and crops an image as a whole, and a fixed grid of visual tokens.
-    Models that cut an image into tiles or choose their own resolution are not drawn yet; leave `--overlay` out.
-    """,
-}
-
 
 @dataclass(frozen=True)
 class ImageView:

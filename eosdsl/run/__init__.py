@@ -1,0 +1,1 @@
+"""Asking a model about images, full and reduced, side by side."""

@@ -1,0 +1,51 @@
+"""Prefill and decode time of one `generate`, taken while it streams its tokens."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers.generation.streamers import BaseStreamer
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds. `prefill`: from the call to the first token, vision tower included; `decode`: per further token."""
+
+    prefill: float
+    decode: float | None
+
+
+class TokenClock(BaseStreamer):
+    """A streamer that notes when tokens arrive. `generate` first hands it the prompt, then token by token."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._times: list[float] = []
+
+    def put(self, value: Any) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self._times.append(time.perf_counter())
+
+    def end(self) -> None:
+        pass
+
+    def timing(self, started: float) -> Timing:
+        """What was noted, for a call that began at `started`."""
+        _, first, *further = self._times
+        return Timing(first - started, (further[-1] - first) / len(further) if further else None)
+
+
+def time_generate(model: Any, inputs: Any, new_tokens: int) -> Timing:
+    """Generate exactly `new_tokens` tokens greedily and time them."""
+    clock = TokenClock(model.device)
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    started = time.perf_counter()
+    model.generate(
+        **inputs, max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False, num_beams=1, streamer=clock
+    )
+    return clock.timing(started)

@@ -1,0 +1,44 @@
+"""From a question and images to what a model's processor takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from eosdsl.diagnostics import SpecError, error
+
+
+def prepare(processor: Any, prompt: str, images: Sequence[Image.Image]) -> Any:
+    """Model inputs (a batch of one) for a question about the images.
+
+    The images come first and the model's chat template is used; a prompt that has image placeholders of its own, or a
+    processor without a template, is taken as it is.
+
+    Raises:
+        SpecError: E0623 for an empty prompt, E0627 where placeholders and images do not match.
+    """
+    if not prompt.strip():
+        raise SpecError([error("E0623", "the prompt is empty")])
+    text = _text(processor, prompt, len(images))
+    return processor(text=[text], images=list(images) or None, return_tensors="pt")
+
+
+def _text(processor: Any, prompt: str, images: int) -> str:
+    placeholder = str(getattr(processor, "image_token", None) or "<image>")
+    written = prompt.count(placeholder)
+    if written:
+        _must_match(placeholder, written, images)
+        return prompt
+    if not getattr(processor, "chat_template", None):
+        return "".join(f"{placeholder}\n" for _ in range(images)) + prompt
+    content = [*({"type": "image"} for _ in range(images)), {"type": "text", "text": prompt}]
+    return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+
+
+def _must_match(placeholder: str, written: int, images: int) -> None:
+    if written == images:
+        return
+    counted = f"{written} {placeholder} placeholder{'s'[: written != 1]}, {images} image{'s'[: images != 1]}"
+    raise SpecError([error("E0627", f"the prompt does not fit the images: {counted}", helps=("leave them out",))])
