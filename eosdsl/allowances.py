@@ -1,19 +1,20 @@
 """`# eos: allow(W0301)`: comments that take a warning back.
 
 After a statement on its line, it counts for findings that start on that line; alone on its line, for the statement
-below (up to the next line that starts one); `# eos: allow-file(W0301)` counts for the whole file. Only warnings can
-be allowed away; what allows nothing is a warning itself (W0190).
+below it (or for the rest of the statement that it stands in); `# eos: allow-file(W0301)` counts for the whole file.
+Only warnings can be allowed away (E0190); what allows nothing is a warning itself (W0190).
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, Severity, error, warning
 from eosdsl.source import SourceFile, Span
+from eosdsl.syntax import tree
 
 CODES = {
     "W0190": """A comment allows what is not there.
@@ -42,11 +43,8 @@ CODES = {
     """,
 }
 
-_COMMENT = re.compile(r'"[^"\n]*"|#(?P<comment>[^\n]*)')
-_ALLOW = re.compile(r"\beos:\s*(?P<verb>allow(?:-file)?)\s*\((?P<codes>[^)\n]*)\)")
-_STATEMENT = re.compile(
-    r"^[ \t]*(?:at|operator|space|score|param|use|expect|minimise|subject|search|eos)\b", re.MULTILINE
-)
+_ALLOW = re.compile(r"\beos:\s*(?P<verb>allow(?:-file)?)\s*\((?P<codes>[^)]*)\)")
+_CODE = re.compile(r"[^\s,]+")
 
 
 @dataclass(frozen=True)
@@ -60,30 +58,25 @@ class Allowance:
     last: int
 
     def covers(self, diagnostic: Diagnostic) -> bool:
+        """Whether the finding is of this code and starts on these lines. One without a place is at line 0."""
         line = diagnostic.span.line if diagnostic.span is not None and not diagnostic.span.file else 0
         return diagnostic.code == self.code and self.first <= line <= self.last
 
 
-def allowances(source: SourceFile) -> list[Allowance]:
+def allowances(file: tree.File, source: SourceFile) -> list[Allowance]:
     """All codes that comments of the text allow, in the order of the text."""
-    if "eos:" not in source.text:
-        return []
-    starts = [source.line_column(match.start())[0] for match in _STATEMENT.finditer(source.text)]
     return [
         allowance
-        for comment in _COMMENT.finditer(source.text)
-        if comment["comment"] is not None
-        for match in _ALLOW.finditer(source.text, comment.start(), comment.end())
-        for allowance in _of_comment(source, comment.start(), comment.end(), match, starts)
+        for comment in file.comments
+        for match in _ALLOW.finditer(comment.text)
+        for allowance in _of_match(match, comment, file, source)
     ]
 
 
-def apply_allowances(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+def apply_allowances(diagnostics: Iterable[Diagnostic], file: tree.File, source: SourceFile) -> list[Diagnostic]:
     """The diagnostics without the warnings that comments allow, and findings on comments that allow nothing."""
     given = list(diagnostics)
-    allowed = allowances(source)
-    if not allowed:
-        return given
+    allowed = allowances(file, source)
     used: set[Allowance] = set()
     kept: list[Diagnostic] = []
     for diagnostic in given:
@@ -94,40 +87,33 @@ def apply_allowances(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> l
     return [*kept, *(_useless(a, source) for a in allowed if a not in used)]
 
 
-def _of_comment(
-    source: SourceFile, start: int, end: int, match: re.Match[str], starts: Sequence[int]
-) -> list[Allowance]:
-    line, column = source.line_column(start)
-    own_line = not source.line_text(line)[: column - 1].strip()
-    first, last = (line, line)
-    if match["verb"] == "allow-file":
-        first, last = 0, len(source.text)
-    elif own_line:
-        first, last = _statement_below(line, starts, len(source.text))
-    comment = source.span(start, end)
+def _of_match(match: re.Match[str], comment: tree.Comment, file: tree.File, source: SourceFile) -> list[Allowance]:
+    first, last = _lines(match["verb"], comment, file, source)
+    start = comment.span.start + match.start("codes")
     return [
-        Allowance(code["code"].upper(), source.span(code.start(), code.end()), comment, first, last)
-        for code in re.compile(r"(?P<code>[^\s,]+)").finditer(source.text, match.start("codes"), match.end("codes"))
+        Allowance(code[0].upper(), source.span(start + code.start(), start + code.end()), comment.span, first, last)
+        for code in _CODE.finditer(match["codes"])
     ]
 
 
-def _statement_below(line: int, starts: Sequence[int], end: int) -> tuple[int, int]:
-    """First and last line of the statement that starts below a line."""
-    place = bisect_right(starts, line)
-    if place == len(starts):
-        return line, end
-    return starts[place], starts[place + 1] - 1 if place + 1 < len(starts) else end
+def _lines(verb: str, comment: tree.Comment, file: tree.File, source: SourceFile) -> tuple[int, int]:
+    """First and last line that the comment counts for."""
+    line = comment.span.line
+    if verb == "allow-file":
+        return 0, source.line_column(len(source.text))[0]
+    if not comment.own_line:
+        return line, line
+    below = next((statement for statement in file.statements if statement.span.end_line > line), None)
+    return line, below.span.end_line if below is not None else line
 
 
 def _useless(allowance: Allowance, source: SourceFile) -> Diagnostic:
     from eosdsl.diagnostic_catalogue import catalogue, explanation
 
-    if allowance.code.startswith("E") or allowance.code.startswith("I"):
+    if allowance.code.startswith(("E", "I")):
         kind = "an error" if allowance.code.startswith("E") else "information"
         return error("E0190", f"{allowance.code} is {kind}: only warnings can be allowed", allowance.span)
     if explanation(allowance.code) is None:
-        from difflib import get_close_matches
-
         near = get_close_matches(allowance.code, catalogue(), n=1)
         helps = (f"did you mean {near[0]}?",) if near else ("`eosdsl explain` lists the codes",)
         return warning("W0191", f"there is no code {allowance.code}", allowance.span, helps=helps)

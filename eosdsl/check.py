@@ -12,6 +12,7 @@ from eosdsl.source import SourceFile
 if TYPE_CHECKING:
     from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
     from eosdsl.ir.schedule import Schedule
+    from eosdsl.syntax import tree
 
 CODES = {
     "E0697": """The checker failed on this text: a fault of eosdsl, not of the spec.
@@ -74,7 +75,8 @@ def _findings(source: SourceFile, model: Any, settings: Mapping[str, str], allow
     if program is None or _has_errors(found):
         return found
     schedule, bound = _bind(program, model)
-    return apply_allowances(source, [*found, *bound, *_rule_findings(program, source, schedule)])
+    found = [*found, *bound, *_rule_findings(program, file, source, schedule)]
+    return apply_allowances(found, file, source)
 
 
 def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedule | None, list[Diagnostic]]:
@@ -91,12 +93,12 @@ def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedu
 
 
 def _rule_findings(
-    program: DiscreteProgram | RelaxedProgram, source: SourceFile, schedule: Schedule | None
+    program: DiscreteProgram | RelaxedProgram, file: tree.File, source: SourceFile, schedule: Schedule | None
 ) -> list[Diagnostic]:
     from eosdsl.rules.base import Subject
     from eosdsl.rules.registry import run_rules
 
-    return list(run_rules(Subject(program, source), schedule))
+    return list(run_rules(Subject(program, file, source), schedule))
 
 
 def _source(path_or_text: str | Path) -> SourceFile:

@@ -22,6 +22,8 @@ _OTHERS = (
     "eosdsl.ir.serde",
     "eosdsl.ir.verify",
     "eosdsl.cli.guard",
+    "eosdsl.cli.new",
+    "eosdsl.cli.explain",
     "eosdsl.rules.registry",
 )
 
@@ -48,13 +50,17 @@ def explanation(code: str) -> Page | None:
 
 @cache
 def catalogue() -> dict[str, Page]:
-    """All pages by code, sorted. A code that two places explain is a mistake of the package and raises ValueError."""
+    """All pages by code, sorted. Where two places explain one code (`clashes`), the first counts."""
     pages: dict[str, Page] = {}
     for page in _pages():
-        if page.code in pages:
-            raise ValueError(f"{page.code} is explained by {pages[page.code].origin} and by {page.origin}")
-        pages[page.code] = page
+        pages.setdefault(page.code, page)
     return dict(sorted(pages.items()))
+
+
+def clashes() -> list[tuple[str, str, str]]:
+    """Codes that two places explain, with both: a mistake of the package, or of a plugin."""
+    homes: dict[str, str] = {}
+    return [(p.code, homes[p.code], p.origin) for p in _pages() if homes.setdefault(p.code, p.origin) != p.origin]
 
 
 def _pages() -> Iterator[Page]:

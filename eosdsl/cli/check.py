@@ -35,7 +35,7 @@ cat fastv.eos | eosdsl check - --stdin-filename fastv.eos
 eosdsl check specs --output-format github    for a pull request
 """
 
-Specs = Annotated[list[str], typer.Argument(metavar="SPEC...", help="Files, folders, or - for standard input.")]
+Specs = Annotated[list[str], typer.Argument(metavar="SPEC", help="Files, folders, or - for standard input.")]
 
 
 def command(

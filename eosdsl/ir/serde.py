@@ -63,8 +63,8 @@ def load_program(text: str) -> DiscreteProgram | RelaxedProgram:
 def _check_version(document: Any) -> None:
     if not isinstance(document, dict) or "eos_ir" not in document:
         raise SpecError([_not_a_program('the key "eos_ir" is missing')])
-    version: Any = document["eos_ir"]
-    if version != VERSION or isinstance(version, bool):
+    version: object = document["eos_ir"]
+    if version is True or version != VERSION:
         message = f"the program is in format {version!r}, this release reads {VERSION}"
         raise SpecError([error("E0611", message, helps=("write it again with `eosdsl ir SPEC`",))])
 

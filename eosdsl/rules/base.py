@@ -18,15 +18,17 @@ from eosdsl.ir.quantities import Node
 from eosdsl.ir.schedule import Schedule
 from eosdsl.ir.walk import walk
 from eosdsl.source import SourceFile, Span
+from eosdsl.syntax import tree
 
 N = TypeVar("N", bound=Node)
 
 
 class Subject:
-    """What rules look at: the program, its source, and its nodes by type, gathered once for all rules."""
+    """What rules look at: program, syntax tree and source; nodes of the program by type are gathered once for all."""
 
-    def __init__(self, program: DiscreteProgram | RelaxedProgram, source: SourceFile) -> None:
+    def __init__(self, program: DiscreteProgram | RelaxedProgram, file: tree.File, source: SourceFile) -> None:
         self.program = program
+        self.file = file
         self.source = source
 
     def nodes(self, kind: type[N]) -> list[N]:

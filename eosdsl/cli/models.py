@@ -1,0 +1,85 @@
+"""`eosdsl models`: the models whose configs ship with the package."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eosdsl.cli.console import say
+from eosdsl.cli.options import Color, ColorMode, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from eosdsl.models.facts import ModelFacts
+
+EXAMPLES = """
+eosdsl models                        a table of all that are known by name
+eosdsl models ./my-llava             what eosdsl sees in a folder
+eosdsl models --output-format json   for programs
+"""
+
+
+class TableFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+_HEAD = ("model", "family", "visual tokens", "decoder layers", "width", "tower layers", "CLS", "known as")
+
+
+def command(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="MODEL", help="Names, folders or hub ids.", show_default=False)
+    ] = None,
+    output_format: Annotated[TableFormat, typer.Option("--output-format", help="How they are printed.")] = (
+        TableFormat.TEXT
+    ),
+    color: Color = ColorMode.AUTO,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the models that --model knows by name, or show what is known of the models given.
+
+    Any other LLaVA-like model works too: give its folder or hub id.
+    """
+    from eosdsl.models.registry import facts, names
+
+    known: dict[ModelFacts, list[str]] = {}
+    for name in models or names():
+        known.setdefault(facts(name), []).append(name)
+    if output_format is TableFormat.JSON:
+        rows: list[Any] = [one.model_dump(mode="json") | {"names": called} for one, called in known.items()]
+        say(json.dumps({"version": 1, "models": rows}, indent=2))
+        return
+    say(table([_HEAD, *(_row(one, called) for one, called in known.items())]))
+
+
+def _row(facts: ModelFacts, called: list[str]) -> tuple[str, ...]:
+    tower = facts.encoder
+    return (
+        facts.name,
+        facts.family,
+        str(facts.visual_tokens) + ("" if facts.grid else " (varies)"),
+        str(facts.decoder.layers),
+        str(facts.decoder.width),
+        f"{tower.layers_run} of {tower.layers}" if tower else "-",
+        ("yes" if tower.has_cls else "no") if tower else "-",
+        ", ".join(name for name in called if name != facts.name),
+    )
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Columns side by side; a column of numbers is set to the right."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    right = [all(cell.isdigit() for cell in column[1:]) for column in columns]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines)
