@@ -1,0 +1,1 @@
+"""`python -m eosdsl.demo`: from text to a running model, on a photograph."""
