@@ -1,0 +1,166 @@
+"""The LALR(1) machine: runs the tables over tokens, calls the tree builder, and lets the caller mend or skip errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eosdsl.syntax.tables import END, Tables
+from eosdsl.syntax.tokens import Token
+
+Build = Mapping[str, Callable[[list[Any], Token, Token], Any]]
+
+# Beyond this many open symbols a text is nested more deeply than any reader could follow (some 60 parentheses).
+DEEPEST = 400
+
+
+@dataclass
+class Machine:
+    """One run over one text. A builder: it is fed tokens and changes until it has the result."""
+
+    tables: Tables
+    build: Build
+    states: list[int] = field(default_factory=lambda: [0])
+    values: list[Any] = field(default_factory=list)
+    firsts: list[Token] = field(default_factory=list)
+    lasts: list[Token] = field(default_factory=list)
+
+    def feed(self, token: Token) -> bool:
+        """Take one token; False where it cannot stand here. After END `result` is there."""
+        states = self.tables.states
+        kind = token.kind
+        while True:
+            row = states[self.states[-1]]
+            action = row.get(kind)
+            if action is None:
+                if kind not in self.tables.keywords or "NAME" not in row:
+                    return False
+                kind = "NAME"
+                continue
+            if action < 0:
+                self._reduce(-1 - action, token)
+                continue
+            if kind != END:
+                self.states.append(action)
+                self.values.append(token)
+                self.firsts.append(token)
+                self.lasts.append(token)
+            return True
+
+    @property
+    def result(self) -> Any:
+        """What the start symbol was built into."""
+        return self.values[0]
+
+    @property
+    def too_deep(self) -> bool:
+        """Whether nesting has gone beyond what is accepted."""
+        return len(self.states) > DEEPEST
+
+    def _reduce(self, number: int, ahead: Token) -> None:
+        origin, action, length, shape = self.tables.productions[number]
+        values, first, last = self._pop(length, ahead)
+        if action is None:
+            index = shape[0]
+            value = values[index if index is not None else 0]
+        elif action == "*":
+            value = _gather(values, shape)
+        else:
+            value = self.build[action](_children(values, shape), first, last)
+        self.states.append(self.tables.states[self.states[-1]][origin])
+        self.values.append(value)
+        self.firsts.append(first)
+        self.lasts.append(last)
+
+    def _pop(self, length: int, ahead: Token) -> tuple[list[Any], Token, Token]:
+        if not length:
+            return [], ahead, ahead
+        values = self.values[-length:]
+        first, last = self.firsts[-length], self.lasts[-1]
+        del self.states[-length:], self.values[-length:], self.firsts[-length:], self.lasts[-length:]
+        return values, first, last
+
+    @property
+    def begins_statement(self) -> bool:
+        """Whether the token just taken is the first of a statement."""
+        return len(self.values) == self._complete + 1
+
+    @property
+    def _complete(self) -> int:
+        """Height of the stack when only complete statements are on it: their list is one value."""
+        return 1 if self.values and isinstance(self.values[0], list) else 0
+
+    def finish_statement(self) -> bool:
+        """Reduce the statement at hand where it is whole; False where something is missing."""
+        ahead = _advance(self.tables, self.states, "at")
+        if ahead is None or len(ahead) > 3 or not self.lasts:
+            return False
+        at = self.lasts[-1]
+        while (action := self.tables.states[self.states[-1]]["at"]) < 0:
+            self._reduce(-1 - action, at)
+        return True
+
+    def drop_statement(self) -> None:
+        """Forget the statement at hand, keep those that are complete."""
+        keep = self._complete
+        del self.states[keep + 1 :], self.values[keep:], self.firsts[keep:], self.lasts[keep:]
+
+    def accepts(self, kind: str) -> bool:
+        """Whether a token of this kind could stand here (exactly: reductions are simulated)."""
+        return accepts(self.tables, self.states, kind)
+
+    def expected(self) -> list[str]:
+        """The kinds that could stand here, in the order of the table."""
+        row = self.tables.states[self.states[-1]]
+        return [kind for kind in row if not _is_nonterminal(kind) and self.accepts(kind)]
+
+    def after(self, kind: str) -> Machine | None:
+        """A machine without values that has taken a token of this kind here, to look ahead with; None if it cannot."""
+        states = _advance(self.tables, self.states, kind)
+        return None if states is None else Machine(self.tables, self.build, states)
+
+
+def _is_nonterminal(symbol: str) -> bool:
+    return len(symbol) > 2 and symbol.startswith("<")
+
+
+def accepts(tables: Tables, states: list[int], kind: str) -> bool:
+    """Whether a token of this kind can be shifted after these states."""
+    return _advance(tables, states, kind) is not None
+
+
+def _advance(tables: Tables, states: list[int], kind: str) -> list[int] | None:
+    stack = list(states)
+    while True:
+        action = tables.states[stack[-1]].get(kind)
+        if action is None:
+            return None
+        if action >= 0:
+            return [*stack, action]
+        origin, _, length, _ = tables.productions[-1 - action]
+        if length:
+            del stack[-length:]
+        stack.append(tables.states[stack[-1]][origin])
+
+
+def _children(values: list[Any], shape: tuple[int | None, ...]) -> list[Any]:
+    children: list[Any] = []
+    for index in shape:
+        if index is None:
+            children.append(None)
+        elif index >= 0:
+            children.append(values[index])
+        else:
+            children.extend(values[~index])
+    return children
+
+
+def _gather(values: list[Any], shape: tuple[int | None, ...]) -> list[Any]:
+    """Repetitions are left-recursive: the list that is there takes the new items (linear, also for long lists)."""
+    head = shape[0]
+    if head is not None and head < 0:
+        gathered: list[Any] = values[~head]
+        gathered.extend(values[index] for index in shape[1:] if index is not None)
+        return gathered
+    return [values[index] for index in shape if index is not None]

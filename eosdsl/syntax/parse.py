@@ -1,0 +1,131 @@
+"""Text to syntax tree. Several mistakes in several statements give several diagnostics: recovery is by statement.
+
+A mistake whose remedy is plain (a misspelt keyword, a missing colon) is mended on the fly, so that what follows it is
+still understood; otherwise reading goes on at the next statement keyword that begins a line.
+"""
+
+from __future__ import annotations
+
+from eosdsl.diagnostics import Diagnostic
+from eosdsl.source import SourceFile
+from eosdsl.syntax import messages, tree
+from eosdsl.syntax.automaton import Machine
+from eosdsl.syntax.build import TreeBuilder
+from eosdsl.syntax.keywords import STATEMENTS
+from eosdsl.syntax.tables import END, Tables, load
+from eosdsl.syntax.tokens import Token, span_of, tokenize
+
+# After this many mistakes the text is taken for something other than a spec.
+MOST_MISTAKES = 200
+
+
+def parse_syntax(source: SourceFile) -> tuple[tree.File | None, list[Diagnostic]]:
+    """The tree of a text, and what is wrong with it. The tree leaves out statements that could not be read; it is
+    None only where nothing at all could be. Never raises for any text."""
+    tables = load()
+    scanned = tokenize(source.text, tables)
+    builder = TreeBuilder(source.text)
+    reader = _Reader(tables, scanned.tokens, builder)
+    statements = reader.read()
+    problems = sorted([*reader.problems, *builder.problems], key=_place)
+    if not statements and (reader.broken or problems):
+        return None, problems
+    return tree.File(statements, scanned.comments, tuple(reader.broken)), problems
+
+
+def parse_value(text: str) -> tuple[tree.Expression | None, list[Diagnostic]]:
+    """A value on its own, as in `--set budget=16`; spans count from the start of `text`."""
+    tables = load()
+    tokens = tokenize(text, tables).tokens
+    builder = TreeBuilder(text)
+    machine = Machine(tables, builder.actions, [tables.starts["value"]])
+    for i, token in enumerate(tokens):
+        if machine.too_deep:
+            return None, [messages.too_deep(token)]
+        if not machine.feed(token):
+            return None, [messages.syntax_error(machine, tokens, i).diagnostic]
+    return (None if builder.problems else machine.result), builder.problems
+
+
+def _place(problem: Diagnostic) -> int:
+    return problem.span.start if problem.span is not None else 0
+
+
+class _Reader:
+    """Runs the machine over the tokens of a file, mending and skipping."""
+
+    def __init__(self, tables: Tables, tokens: list[Token], builder: TreeBuilder) -> None:
+        self.tokens = tokens
+        self.machine = Machine(tables, builder.actions, [tables.starts["start"]])
+        self.problems: list[Diagnostic] = []
+        self.broken: list[tree.Broken] = []
+        self.begun = 0  # index of the token that the statement at hand began with
+        self.mended = -1  # index of the token before which something was inserted
+
+    def read(self) -> tuple[tree.Statement, ...]:
+        tokens, machine = self.tokens, self.machine
+        i, stop = 0, len(tokens)
+        while i < stop:
+            if not self._take(tokens[i], i):
+                i = self._mend(i)
+            elif machine.too_deep:
+                self.problems.append(messages.too_deep(tokens[i]))
+                i = self._skip(i)
+            else:
+                i += 1
+        return machine.result
+
+    def _take(self, token: Token, i: int) -> bool:
+        if not self.machine.feed(token):
+            return False
+        if token.kind in STATEMENTS and self.machine.begins_statement:
+            self.begun = i
+        return True
+
+    def _mend(self, i: int) -> int:
+        """Report the token at `i`, which cannot stand there; returns the index to go on at."""
+        if len(self.problems) >= MOST_MISTAKES:
+            return self._give_up()
+        found = messages.syntax_error(self.machine, self.tokens, i)
+        self.problems.append(found.diagnostic)
+        token = self.tokens[i]
+        if found.replace is not None and self._take(token._replace(kind=found.replace, text=found.replace), i):
+            return i + 1
+        if found.insert is not None and self.mended != i:
+            self.mended = i
+            inserted = Token(found.insert, "", token.start, token.start, token.line, token.column)
+            return i if self._take(inserted, i) else self._skip(i)
+        return self._skip(i)
+
+    def _skip(self, i: int) -> int:
+        """Leave out what is wrong, up to the next statement keyword that begins a line.
+
+        A statement that is whole without the token at fault is kept.
+        """
+        tokens = self.tokens
+        if self.machine.finish_statement():
+            self.begun = i
+        j = i
+        while tokens[j].kind != END and not self._begins_line(j):
+            j += 1
+        self.machine.drop_statement()
+        self._record(j)
+        return j
+
+    def _begins_line(self, j: int) -> bool:
+        token = self.tokens[j]
+        return token.kind in STATEMENTS and (j == 0 or self.tokens[j - 1].line != token.line)
+
+    def _record(self, stop: int) -> None:
+        """Remember what was left out, so that later passes do not wonder at names that it would have declared."""
+        skipped = self.tokens[self.begun : stop]
+        if not skipped:
+            return
+        name = skipped[1].text if len(skipped) > 1 and skipped[1].text.isidentifier() else None
+        self.broken.append(tree.Broken(skipped[0].text, name, span_of(skipped[0], skipped[-1])))
+
+    def _give_up(self) -> int:
+        self.machine.finish_statement()
+        self.machine.drop_statement()
+        self.machine.feed(self.tokens[-1])
+        return len(self.tokens)

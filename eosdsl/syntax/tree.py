@@ -1,0 +1,416 @@
+"""The syntax tree: what was written, before it means anything. Frozen; spans take no part in equality.
+
+The tree keeps the writer's choice of words (`25%` or `1/4`, `input` or `layer 0`), so that the formatter can give it
+back; `eosdsl.passes.resolve` turns it into the typed program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from eosdsl.source import Span
+
+
+def _place() -> Span:
+    return field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A name as it was written."""
+
+    text: str
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`0.2`, `64 tokens`, `25%`, `1/3`; `text` without unit and without inner blanks, `%` included."""
+
+    text: str
+    form: Literal["number", "percent", "fraction"]
+    unit: str | None
+    span: Span = _place()
+
+    @property
+    def value(self) -> Fraction:
+        """The exact value; a percentage as a ratio. The parser has refused absurd sizes and zero denominators."""
+        if self.form == "percent":
+            return Fraction(self.text[:-1]) / 100
+        return Fraction(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Dims:
+    """`2x2`, rows by columns."""
+
+    rows: int
+    columns: int
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A quoted text, without its quotes."""
+
+    text: str
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """`name: value`, or a value without a name."""
+
+    name: Word | None
+    value: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`top`, `norm(hidden)`: a name with its arguments; no arguments and no parentheses are the same."""
+
+    name: Word
+    arguments: tuple[Argument, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`mass 90%`, `distance 0.21`: a name with one number."""
+
+    name: Word
+    amount: Number
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Paren:
+    """An expression in parentheses."""
+
+    inner: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """`-x`."""
+
+    operand: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """`a * b * …`, at least two factors."""
+
+    factors: tuple[Expression, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One signed term of a sum."""
+
+    sign: Literal["+", "-"]
+    value: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """`a + b - …`, at least two terms; the first has the sign +."""
+
+    terms: tuple[Term, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A value left open: `?`, `? lo..hi`, `? {a, b}`, each with an optional prior."""
+
+    low: Expression | None
+    high: Expression | None
+    choices: tuple[Expression, ...]
+    prior: Expression | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """`2 -> 0.05 along cosine`."""
+
+    start: Expression
+    end: Expression
+    curve: Call | None
+    span: Span = _place()
+
+
+Expression = Number | Dims | Text | Call | Rule | Paren | Negative | Product | Sum | Hole | Ramp
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRef:
+    """One layer: an index, a share of the depth (`share` where the word depth is not beside it), a param's name."""
+
+    form: Literal["index", "negative", "share", "depth", "name"]
+    value: Number | Word
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class LayerItem:
+    """One layer, or a range with both ends."""
+
+    first: LayerRef
+    last: LayerRef | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """`3` or `1..3`."""
+
+    low: Number
+    high: Number | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place of an `at` statement. `word` and `items` are empty for `input` and `encoder output`."""
+
+    place: Literal["input", "output", "layers"]
+    tower: Literal["decoder", "encoder"]
+    word: Literal["layer", "layers", "depth"] | None
+    items: tuple[LayerItem, ...]
+    after_attention: bool
+    choose: Count | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many, at one site; `of` is the word after `of`."""
+
+    value: Expression
+    of: Word | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`retain` or `remove` with a list of amounts, or a ramp from `start` to the one amount."""
+
+    verb: Literal["retain", "remove"]
+    amounts: tuple[Amount, ...]
+    start: Amount | None
+    curve: Call | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a mix."""
+
+    weight: Expression | None
+    behaviour: Call
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """`mix(0.6 merge, 0.4 prune)`."""
+
+    parts: tuple[Part, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`positions: compact` (value), `proportional_attention` (neither), `keep cls` (word)."""
+
+    name: Word
+    value: Expression | None
+    word: Word | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """What makes a token worth keeping."""
+
+    value: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """How anchors are chosen."""
+
+    value: Call | Hole
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """What becomes of the others."""
+
+    value: Call | Hole | Mix
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    """Bookkeeping."""
+
+    options: tuple[Option, ...]
+    span: Span = _place()
+
+
+Clause = By | Pick | Via | With
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of anchors. `budget` is None where only a pick that brings its own count was written."""
+
+    budget: Budget | None
+    by: By | None
+    pick: Pick | None
+    via: Via | None
+    options: With | None
+    span: Span = _place()
+
+    @property
+    def clauses(self) -> tuple[Budget | Clause, ...]:
+        """The budget and the clauses that were written, in reading order."""
+        parts = (self.budget, self.by, self.pick, self.via, self.options)
+        return tuple(part for part in parts if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Two measures compared."""
+
+    left: Expression
+    comparison: str
+    right: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`eos 1`."""
+
+    number: Number
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`operator NAME for FAMILY` or `space NAME for FAMILY`."""
+
+    kind: Literal["operator", "space"]
+    name: Word
+    family: Word | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`use "file.eos"`."""
+
+    path: Text
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """`param NAME = VALUE`."""
+
+    name: Word
+    value: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`score NAME = SCORE`."""
+
+    name: Word
+    value: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """`at SITE: GROUP and GROUP …`."""
+
+    site: Site
+    groups: tuple[Group, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Minimise:
+    """`minimise OBJECTIVE`."""
+
+    value: Expression
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectTo:
+    """`subject to CONSTRAINT, …`."""
+
+    constraints: tuple[Constraint, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWith:
+    """`search with OPTION, …`."""
+
+    options: tuple[Option, ...]
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """`expect CONSTRAINT, …`."""
+
+    constraints: tuple[Constraint, ...]
+    span: Span = _place()
+
+
+Statement = Version | Header | Use | Param | Score | At | Minimise | SubjectTo | SearchWith | Expect
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """`# …`, from the sign to the end of the line, without trailing blanks. `own_line`: nothing stands before it."""
+
+    text: str
+    own_line: bool = field(compare=False)
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A statement that could not be read: its keyword and the name that it would have declared, if they were legible."""
+
+    keyword: str
+    name: str | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A whole file, in source order. `broken` holds what recovery skipped; a diagnostic was given for each."""
+
+    statements: tuple[Statement, ...]
+    comments: tuple[Comment, ...]
+    broken: tuple[Broken, ...] = ()
