@@ -95,6 +95,15 @@ def bind_groups(groups: Sequence[BoundGroup]) -> tuple[GroupOperators, ...]:
     return tuple(_bind_group(group) for group in groups)  # pyright: ignore[reportArgumentType]
 
 
+def bind_score(expression: ScoreExpr) -> ScoreSum:
+    """The scores of an expression; raises SpecError where a call does not bind."""
+    found: list[Diagnostic] = []
+    score = _bind_score(expression, found)
+    if found:
+        raise SpecError(found)
+    return score
+
+
 @lru_cache(maxsize=1024)
 def _bind_group(group: BoundGroup) -> GroupOperators:
     found: list[Diagnostic] = []
@@ -169,3 +178,24 @@ def _agreed(parts: tuple[Part, ...], node: BehaviourNode, first: Absorbing) -> t
     weight: Weight = next(iter(told["weight"])) if told["weight"] else first.weight
     combine: Combine = next(iter(told["combine"])) if told["combine"] else first.combine
     return weight, combine
+
+
+def calls(group: BoundGroup) -> Iterator[Call]:
+    """The calls of a group as written: scores, pick, behaviours."""
+    yield from _score_calls(group.score)
+    yield group.pick
+    if isinstance(group.behaviour, Call):
+        yield group.behaviour
+    elif isinstance(group.behaviour, Mix):
+        yield from (part.behaviour for part in group.behaviour.parts)
+
+
+def _score_calls(expression: ScoreExpr) -> Iterator[Call]:
+    if isinstance(expression, Call):
+        yield expression
+        return
+    if isinstance(expression, Weighted):
+        yield from _score_calls(expression.score)
+        return
+    for part in expression.terms if isinstance(expression, Sum) else expression.factors:
+        yield from _score_calls(part)

@@ -1,0 +1,51 @@
+"""How many anchors each group of a lone step takes, by the rules of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from eosdsl.ir.nodes import Amount, Bookkeeping
+from eosdsl.ir.quantities import Call, Quantity
+from eosdsl.ir.schedule import BoundGroup, Site, SiteAmount, SiteReduction
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from eosdsl.operators.base import Tokens
+
+_SITE = Site(stream="decoder", layer=1)
+
+
+def anchor_counts(groups: Sequence[BoundGroup], tokens: Tokens, original: int | None) -> list[Tensor | int]:
+    """Per group one number where all samples hold as many tokens, else a number each [B]. `original`: 100%, else N."""
+    import torch
+
+    if tokens.valid is None:
+        length = tokens.hidden.shape[1]
+        return list(_counts(groups, length, original or length))
+    lengths: list[int] = tokens.valid.sum(dim=1).tolist()
+    rows = [_counts(groups, one, original or one) for one in lengths]
+    return [torch.tensor(column) for column in zip(*rows, strict=True)]
+
+
+def _counts(groups: Sequence[BoundGroup], incoming: int, original: int) -> tuple[int, ...]:
+    """An earlier site leaves `incoming` of `original` tokens, then comes this one."""
+    from eosdsl.passes.infer_tokens import count_tokens
+
+    arrive = BoundGroup(
+        amount=SiteAmount(verb="retain", amount=Amount(value=Quantity(value=Fraction(incoming), unit="tokens"))),
+        score=Call(name="norm"),
+        pick=Call(name="top"),
+        behaviour=Call(name="prune"),
+        count=incoming,
+    )
+    sites = [_site((arrive,), incoming), _site(tuple(groups), incoming)]
+    return count_tokens(sites, original)[-1]
+
+
+def _site(groups: tuple[BoundGroup, ...], incoming: int) -> SiteReduction:
+    return SiteReduction(
+        site=_SITE, statement=0, groups=groups, bookkeeping=Bookkeeping(), incoming=incoming, retained=incoming
+    )
