@@ -16,7 +16,7 @@ from eosdsl.passes.budgets import check_budgets
 from eosdsl.passes.default_scores import default_score, score_text
 from eosdsl.passes.expand_ranges import PlacedStep, expand_step
 from eosdsl.passes.flow_findings import flow_findings
-from eosdsl.passes.infer_tokens import ImageTokens, SiteCount, is_adaptive, layer_tokens, token_flow
+from eosdsl.passes.infer_tokens import SiteCount, is_adaptive, layer_tokens, token_flow, usual_image
 from eosdsl.passes.needs_at_sites import check_needs, uses_score
 from eosdsl.passes.sites import forward_order, site_name, sites_name
 
@@ -53,11 +53,6 @@ def bind(program: DiscreteProgram, facts: ModelFacts) -> tuple[Schedule | None, 
         span=program.span,
     )
     return schedule, _once(found)
-
-
-def usual_image(facts: ModelFacts) -> ImageTokens:
-    """The image that a schedule's counts are for."""
-    return ImageTokens(facts.visual_tokens, facts.patches, facts.merge_area, facts.grid)
 
 
 def _family(program: DiscreteProgram, facts: ModelFacts) -> list[Diagnostic]:

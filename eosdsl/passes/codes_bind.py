@@ -166,6 +166,19 @@ CODES: dict[str, tuple[str, str]] = {
         Instead, use one of these measures.
         """,
     ),
+    "E0332": (
+        "A space has no one plan.",
+        """A space leaves values open, so it stands for many operators with as many costs; it cannot be planned or
+        compiled as it is.
+
+        ```eos
+        space open for llava
+        at any 1..3 of layers 0..24: retain ? 2%..60%
+        ```
+
+        Instead, search it (the result is an operator), or decide every `?`.
+        """,
+    ),
     "E0401": (
         "The spec is for another family of models.",
         """`operator NAME for FAMILY` says which models a spec is meant for; the model at hand is of another family.

@@ -14,6 +14,7 @@ from math import isqrt
 from eosdsl.ir.nodes import Amount
 from eosdsl.ir.quantities import Call, Quantity, Word
 from eosdsl.ir.schedule import BoundGroup, SiteAmount, SiteReduction
+from eosdsl.models.facts import ModelFacts
 from eosdsl.operators.binding import bind_call
 from eosdsl.passes.curves import STEEPNESS, ceiling, point
 
@@ -53,6 +54,11 @@ class LayerTokens:
 
     entering: int
     in_mlp: int
+
+
+def usual_image(facts: ModelFacts) -> ImageTokens:
+    """The image that a schedule's counts are for."""
+    return ImageTokens(facts.visual_tokens, facts.patches, facts.merge_area, facts.grid)
 
 
 def count_tokens(

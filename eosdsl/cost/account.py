@@ -1,0 +1,79 @@
+"""Costs of a schedule, and of the same model without reduction: one prompt's prefill, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from eosdsl.cost.flops import Rows, decoder_macs, head_macs, projector_macs, tower_macs
+from eosdsl.cost.kv_cache import kv_cache_bytes
+from eosdsl.cost.reducers import reducers_macs
+from eosdsl.ir.schedule import Schedule, SiteReduction
+from eosdsl.models.facts import ModelFacts
+from eosdsl.passes.infer_tokens import LayerTokens, layer_tokens, token_flow, usual_image
+
+
+class Macs(BaseModel):
+    """Multiply-accumulates of one prefill.
+
+    `decoder` is over the whole prompt, `decoder_visual` over visual tokens alone (as papers print it; no part of the
+    total).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    decoder: int
+    decoder_visual: int
+    tower: int
+    projector: int
+    reducers: int
+    head: int
+
+    @computed_field
+    @property
+    def total(self) -> int:
+        """Decoder, tower, projector, reducers and head."""
+        return self.decoder + self.tower + self.projector + self.reducers + self.head
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One prefill: multiply-accumulates, bytes of cache, and the tokens of an image in every layer."""
+
+    macs: Macs
+    kv_cache_bytes: int
+    decoder: tuple[LayerTokens, ...]
+    encoder: tuple[LayerTokens, ...]
+
+
+def schedule_cost(schedule: Schedule, text_tokens: int, images: int, *, least: bool = False) -> Cost:
+    """The cost of a schedule; where budgets adapt to the image the highest, or with `least` the lowest."""
+    return _cost(schedule.reductions, schedule.model, text_tokens, images, least)
+
+
+def full_cost(facts: ModelFacts, text_tokens: int, images: int) -> Cost:
+    """The cost of the model as it is."""
+    return _cost((), facts, text_tokens, images, least=False)
+
+
+def _cost(reductions: Sequence[SiteReduction], facts: ModelFacts, text_tokens: int, images: int, least: bool) -> Cost:
+    image = usual_image(facts)
+    flow = token_flow(reductions, image, least=least)
+    decoder = layer_tokens(reductions, flow, image, "decoder", facts.decoder.layers)
+    encoder = layer_tokens(reductions, flow, image, "encoder", facts.encoder.layers if facts.encoder else 0)
+    towards = [f.retained for r, f in zip(reductions, flow, strict=True) if r.site.stream != "decoder"]
+    projected = image.visual(towards[-1]) if towards else image.original
+    prompt = [Rows(text_tokens + images * t.entering, text_tokens + images * t.in_mlp) for t in decoder]
+    visual = [Rows(images * t.entering, images * t.in_mlp) for t in decoder]
+    macs = Macs(
+        decoder=decoder_macs(facts.decoder, prompt),
+        decoder_visual=decoder_macs(facts.decoder, visual),
+        tower=images * tower_macs(facts.encoder, image.patches, encoder) if facts.encoder else 0,
+        projector=images * projector_macs(facts, projected),
+        reducers=reducers_macs(reductions, facts, text_tokens, images),
+        head=head_macs(facts.decoder),
+    )
+    cache = kv_cache_bytes(facts.decoder, [rows.attention for rows in prompt], facts.dtype_bytes)
+    return Cost(macs, cache, decoder, encoder)

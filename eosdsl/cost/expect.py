@@ -1,0 +1,76 @@
+"""`expect` clauses: promises of a spec, held against what it costs on the model at hand (E0330, E0331)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from eosdsl.cost.account import Cost, full_cost, schedule_cost
+from eosdsl.cost.measures import measure, measure_name
+from eosdsl.diagnostics import Diagnostic, SpecError, error
+from eosdsl.ir.nodes import Constraint
+from eosdsl.ir.quantities import Quantity, Unit
+from eosdsl.ir.schedule import Schedule
+
+_COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
+
+
+def check_expectations(schedule: Schedule, *, text_tokens: int = 64, images: int = 1) -> list[Diagnostic]:
+    """The clauses that do not hold, each with the value that it has. Budgets that adapt count with their most."""
+    if not schedule.expectations:
+        return []
+    reduced = schedule_cost(schedule, text_tokens, images)
+    full = full_cost(schedule.model, text_tokens, images)
+    return [found for one in schedule.expectations for found in _check(one, schedule, reduced, full)]
+
+
+def _check(clause: Constraint, schedule: Schedule, reduced: Cost, full: Cost) -> Iterator[Diagnostic]:
+    try:
+        unit, value, whole = measure(clause.measure, reduced, full)
+        limit = _limit(clause.bound, unit, whole)
+    except SpecError as problem:
+        yield from problem.diagnostics
+        return
+    if _COMPARE[clause.comparison](value, limit):
+        return
+    told, actual = clause.bound, _text(value, unit)
+    if told.unit == "ratio":
+        actual = f"{_percent(value / whole)} ({actual} of {_text(whole, unit)})" if whole else actual
+    message = (
+        f"expected {measure_name(clause.measure)} {clause.comparison} {_bound_text(told, unit)}, but it is {actual}"
+    )
+    yield error("E0330", message, clause.span, f"on {schedule.model.name}")
+
+
+def _limit(bound: Quantity, unit: Unit, whole: Fraction) -> Fraction:
+    """The bound in the measure's unit: a ratio is of the full model, a bare number takes the unit."""
+    if bound.unit == "ratio":
+        return bound.value * whole
+    if bound.unit in ("number", unit):
+        return bound.value
+    message = f"{_article(unit)} cannot be compared with {_article(bound.unit)}"
+    raise SpecError([error("E0331", message, bound.span, f"expected {_article(unit)} or a ratio")])
+
+
+def _article(unit: Unit) -> str:
+    names = {"tokens": "a number of tokens", "flops": "FLOPs", "bytes": "bytes", "ratio": "a ratio"}
+    return names.get(unit, unit)
+
+
+def _bound_text(bound: Quantity, unit: Unit) -> str:
+    return _percent(bound.value) if bound.unit == "ratio" else _text(bound.value, unit)
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):.4g}%"
+
+
+def _text(value: Fraction, unit: Unit) -> str:
+    """Short, but never so short that two different values look the same as whole numbers do."""
+    if unit == "tokens":
+        return f"{float(value):.7g}"
+    for size, prefix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= size:
+            return f"{float(value / size):.4g} {prefix}{'FLOPs' if unit == 'flops' else 'B'}"
+    return f"{float(value):g} {'FLOPs' if unit == 'flops' else 'B'}"
