@@ -1,0 +1,95 @@
+"""From a schedule and a model to a graph with reducers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from torch import fx
+
+from eosdsl.ir.nodes import AttentionBias
+from eosdsl.ir.quantities import Quantity, Word
+from eosdsl.ir.schedule import Schedule, SiteReduction
+from eosdsl.lowering.anatomy import Anatomy
+from eosdsl.lowering.discrete import Plan, Reducer, bias_strength
+from eosdsl.lowering.insert import insert_reducers
+from eosdsl.lowering.masks import refuse_bias
+from eosdsl.lowering.probes import refuse_probes
+from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.trunk import trace
+from eosdsl.models.facts import ModelFacts
+from eosdsl.operators.needs import probes as probes_of
+from eosdsl.passes.infer_tokens import count_tokens
+
+
+def build(schedule: Schedule, anatomy: Anatomy) -> tuple[fx.GraphModule, int | None]:
+    """The graph of the decoder's trunk with a reducer at every site that does something, and the first such layer.
+
+    Raises:
+        SpecError: E0436, E0437, E0439 where the schedule asks for what cannot be lowered for this model.
+    """
+    _refuse(schedule, anatomy)
+    sites = effective(schedule.reductions)
+    ends = [later.site.layer - 1 for later in sites[1:]] + [len(anatomy.layers) - 1]
+    layers = dict(enumerate(anatomy.layers))
+    strength = 0.0
+    reducers: list[Reducer] = []
+    for site, last in zip(sites, ends, strict=True):
+        strength = bias_strength(site) or strength
+        anchors = _counter(schedule.reductions, schedule.reductions.index(site), schedule.model)
+        plan = Plan(site, last, anchors, strength, schedule.model.grid)
+        reducers.append(Reducer(plan, anatomy.config, anatomy.rotary, layers))
+    graph = insert_reducers(trace(anatomy.layers, anatomy.norm), reducers)
+    return graph, sites[0].site.layer if sites else None
+
+
+def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
+    """The reductions without those that change nothing: where all is retained and the bookkeeping is plain.
+
+    Behind an effective site another one that retains all may still renumber, reorder or bias.
+    """
+    kept: list[SiteReduction] = []
+    for reduction in reductions:
+        plain = reduction.bookkeeping.order == "position" and reduction.bookkeeping.attention_bias == AttentionBias()
+        plain = plain and (reduction.bookkeeping.positions == "keep" or not kept)
+        if not (plain and _retains_all(reduction)):
+            kept.append(reduction)
+    return kept
+
+
+def _retains_all(reduction: SiteReduction) -> bool:
+    """Whether a site keeps every token of every image, whatever its size."""
+    amounts = [group.amount for group in reduction.groups]
+    first = amounts[0].amount.value
+    whole = isinstance(first, Quantity) and first.unit == "ratio" and first.value >= 1
+    return len(amounts) == 1 and amounts[0].verb == "retain" and whole and reduction.incoming == reduction.retained
+
+
+def _counter(reductions: tuple[SiteReduction, ...], place: int, facts: ModelFacts) -> Callable[[int], tuple[int, ...]]:
+    """Anchors per group at one site, for an image of any size."""
+
+    @lru_cache(maxsize=256)
+    def anchors(original: int) -> tuple[int, ...]:
+        usual = original == facts.visual_tokens
+        counts = count_tokens(reductions, original, merge_area=facts.merge_area, grid=facts.grid if usual else None)
+        return counts[place]
+
+    return anchors
+
+
+def _refuse(schedule: Schedule, anatomy: Anatomy) -> None:
+    for reduction in schedule.reductions:
+        site = reduction.site
+        if site.stream != "decoder":
+            refuse("E0436", f"reductions at {site.stream.replace('_', ' ')} are not built yet")
+        if site.after_attention:
+            refuse("E0436", f"reductions after attention (decoder layer {site.layer}) are not built yet")
+        if any(group.count is None for group in reduction.groups):
+            refuse("E0436", f"budgets that depend on the image (decoder layer {site.layer}) are not built yet")
+        refuse_probes(probes_of(reduction.groups), site.layer)
+        if isinstance(reduction.bookkeeping.attention_bias.strength, Word):
+            refuse("E0436", "`attention_bias: calibrated` is not built yet", "write `log_size`, or a strength")
+        if bias_strength(reduction):
+            refuse_bias(anatomy.config)
+    if schedule.model.decoder.sliding_layers:
+        refuse("E0433", "decoder layers with sliding-window attention are not supported yet")

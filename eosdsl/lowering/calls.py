@@ -1,0 +1,118 @@
+"""A call of the vision-language model on its way in: what cannot be right is refused, images are found, features
+made.
+"""
+
+from __future__ import annotations
+
+from inspect import Parameter, signature
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.masking_utils import find_packed_sequence_indices
+
+from eosdsl.lowering.anatomy import Anatomy
+from eosdsl.lowering.cache import refuse_cache
+from eosdsl.lowering.forward import LAYOUT
+from eosdsl.lowering.generating import prompt_rows
+from eosdsl.lowering.images import Layout, read_layout
+from eosdsl.lowering.refusals import refuse
+
+_PACKED = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx", "token_type_ids")
+_TAKEN = {
+    "cache_position",
+    "is_causal",
+    "num_items_in_batch",
+    "output_attentions",
+    "output_hidden_states",
+    "output_router_logits",
+    "return_dict",
+    "use_cache",
+}
+
+
+def refuse_outer(model: Any, kwargs: dict[str, Any]) -> None:
+    """Refuse what a call of the whole model asks of a reduced sequence. Raises SpecError (E0431, E0435)."""
+    if kwargs.get("labels") is not None:
+        refuse(
+            "E0431",
+            "labels are not supported while an operator is attached: they name rows that reductions remove",
+            "compute the loss from logits of the rows that are left, or detach the operator",
+        )
+    if next(model.parameters()).is_meta:
+        refuse("E0435", "the model has no weights: it was built from its configuration alone")
+
+
+def entering(anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keywords that a call of the vision-language model goes on with: visual features made, the layout added.
+
+    Raises:
+        SpecError: E0431 to E0433, E0440 where the call cannot be right on a reduced sequence.
+    """
+    call = _by_name(anatomy.vlm, args, kwargs)
+    _refuse(anatomy, call)
+    if call.get("pixel_values") is not None and not _encoded(call):
+        call["mm_encoder_outputs"] = {"image": _features(anatomy.vlm, call)}
+        call["pixel_values"] = None
+    return {**call, LAYOUT: _layout(anatomy, call)}
+
+
+def _by_name(vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    if not args:
+        return dict(kwargs)
+    parameters = signature(vlm.forward).parameters.values()
+    names = [p.name for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _encoded(call: dict[str, Any]) -> bool:
+    return (call.get("mm_encoder_outputs") or {}).get("image") is not None
+
+
+def _features(vlm: Any, call: dict[str, Any]) -> Any:
+    """Visual features, as `generate` makes them before its first forward."""
+    asked = {name: call[name] for name in signature(vlm.get_image_features).parameters if name in call}
+    return vlm.get_image_features(**{**asked, "return_dict": True})
+
+
+def _layout(anatomy: Anatomy, call: dict[str, Any]) -> Layout | None:
+    if not _encoded(call):
+        return None
+    features = call["mm_encoder_outputs"]["image"].pooler_output
+    cached = call.get("past_key_values") is not None
+    return read_layout(
+        call["input_ids"],
+        call.get("attention_mask"),
+        anatomy.image_token_id,
+        [len(one) for one in features],
+        None if cached else prompt_rows(),
+    )
+
+
+def _refuse(anatomy: Anatomy, call: dict[str, Any]) -> None:
+    if call.get("input_ids") is None:
+        refuse("E0432", "the model was called without input_ids: which rows are visual is read from them")
+    if call.get("output_attentions") or getattr(anatomy.config, "output_attentions", False):
+        refuse("E0431", "output_attentions is not supported while an operator is attached: rows leave the sequence")
+    packed = [name for name in _PACKED if call.get(name) is not None]
+    if packed:
+        refuse("E0431", f"packed sequences are not supported while an operator is attached (`{packed[0]}`)")
+    if call.get("is_causal") is False:
+        refuse("E0431", "bidirectional attention is not supported while an operator is attached (`is_causal`)")
+    known = {*signature(anatomy.vlm.forward).parameters, *_TAKEN}
+    unknown = [name for name, value in call.items() if value is not None and name not in known]
+    if unknown:
+        refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
+    _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), call.get("past_key_values"))
+
+
+def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any) -> None:
+    if attention_mask is not None and not (isinstance(attention_mask, Tensor) and attention_mask.ndim == 2):
+        refuse("E0431", "a ready-made attention mask is not supported while an operator is attached", "pass a 2-D mask")
+    if cache is not None:
+        refuse_cache(cache)
+        return
+    if attention_mask is not None or position_ids is None or torch.compiler.is_compiling():
+        return
+    if find_packed_sequence_indices(position_ids) is not None:
+        refuse("E0431", "packed sequences are not supported while an operator is attached (gaps in `position_ids`)")

@@ -1,0 +1,179 @@
+"""`compile(program, model)`: a spec attached to a transformers model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import fx, nn
+
+from eosdsl.cost.expect import check_expectations
+from eosdsl.cost.plan import Plan, plan_schedule
+from eosdsl.diagnostics import SpecError, error
+from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
+from eosdsl.ir.schedule import Schedule
+from eosdsl.lowering.anatomy import Anatomy, dissect, whole_model
+from eosdsl.lowering.attach import Attachment, is_attached
+from eosdsl.lowering.build import build
+from eosdsl.lowering.loading import load_model
+from eosdsl.lowering.refusals import refuse
+from eosdsl.models.facts import ModelFacts
+from eosdsl.models.profiles import profiles
+from eosdsl.models.registry import facts
+from eosdsl.passes.bind import bind
+from eosdsl.program import program_of
+from eosdsl.reading import read_source
+from eosdsl.source import SourceFile
+
+
+class Compiled:
+    """A model with an operator attached. Use it as the model: calls, `generate` and attributes are the model's own.
+
+    Attached from the start; leaving the context or `detach()` undoes it, `attach()` does it again.
+
+    Attributes:
+        model: the transformers model, unmodified but for the attachment.
+        graph: the decoder's trunk with reducers in it.
+        schedule: the program bound to the model: sites and counts.
+        program: the program; source: the text it came from, None where it was given as a program.
+        plan: tokens and costs, as `eosdsl.plan` gives them.
+    """
+
+    def __init__(
+        self,
+        program: DiscreteProgram,
+        source: SourceFile | None,
+        schedule: Schedule,
+        anatomy: Anatomy,
+        graph: fx.GraphModule,
+        first: int | None,
+    ) -> None:
+        self.program = program
+        self.source = source
+        self.schedule = schedule
+        self.model: Any = anatomy.model
+        self.graph = graph
+        self._anatomy = anatomy
+        self._first = first
+        self._attachment: Attachment | None = None
+        self.attach()
+
+    @property
+    def plan(self) -> Plan:
+        return plan_schedule(self.schedule)
+
+    def attach(self) -> Self:
+        """Attach the operator (again). Raises SpecError (E0430) where the model carries one."""
+        self._attachment = Attachment(self._anatomy, self.graph, self._first)
+        return self
+
+    def detach(self) -> Any:
+        """Leave the model as it was, bit for bit, and return it. Doing it twice does no harm."""
+        if self._attachment is not None:
+            self._attachment.remove()
+            self._attachment = None
+        return self.model
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write the compiled operator (not the weights) to a folder that `eosdsl.load` reads."""
+        from eosdsl.lowering.artefact import save
+
+        save(self, Path(folder))
+
+    def __enter__(self) -> Self:
+        return self if self._attachment is not None else self.attach()
+
+    def __exit__(self, *_: object) -> None:
+        self.detach()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._refuse_detached()
+        return self.model(*args, **kwargs)
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """`generate` of the model, with the operator."""
+        self._refuse_detached()
+        return self.model.generate(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "model":
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
+    def __repr__(self) -> str:
+        state = "attached to" if self._attachment is not None else "detached from"
+        return f"<Compiled {self.program.name} {state} {type(self.model).__name__}>"
+
+    def _refuse_detached(self) -> None:
+        if self._attachment is None:
+            refuse("E0444", f"{self.program.name} has been detached from its model", "call attach(), or use .model")
+
+
+def compile(
+    program: DiscreteProgram | RelaxedProgram | str | os.PathLike[str],
+    model: Any,
+    *,
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+) -> Compiled:
+    """Attach a program to a model.
+
+    Args:
+        program: a program, a path to an `.eos` file, or its text.
+        model: a transformers vision-language model, or what `eosdsl.lowering.loading.load_model` takes: a shipped
+        name (then
+            without weights, on the meta device), a folder, a hub id.
+        dtype, device: for a model that is loaded here.
+
+    Raises:
+        SpecError: whatever is wrong with the spec, its match with the model (E03xx, E04xx), its expectations, or the
+        loading
+            of the model (E06xx). The model is then left as it was.
+    """
+    spec, source = read_program(program)
+    loaded = model if isinstance(model, nn.Module) else load_model(model, dtype=dtype, device=device)
+    known = facts(whole_model(loaded) if isinstance(model, nn.Module) else model)
+    schedule = bound(spec, known, source)
+    anatomy = dissect(loaded, profiles()[known.family].torch)
+    if is_attached(anatomy.text):
+        refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
+    graph, first = build(schedule, anatomy)
+    return Compiled(spec, source, schedule, anatomy, graph, first)
+
+
+def bound(program: DiscreteProgram, known: ModelFacts, source: SourceFile | None = None) -> Schedule:
+    """The schedule of a program on a model, its expectations met. Raises SpecError with every error."""
+    schedule, found = bind(program, known)
+    errors = [one for one in found if one.is_error]
+    if schedule is None or errors:
+        raise SpecError(errors, source)
+    unmet = check_expectations(schedule)
+    if unmet:
+        raise SpecError(unmet, source)
+    return schedule
+
+
+def read_program(
+    program: DiscreteProgram | RelaxedProgram | str | os.PathLike[str],
+) -> tuple[DiscreteProgram, SourceFile | None]:
+    """A program as given, from a file (a path, or a name that ends in `.eos`) or from text, with its source.
+
+    Raises:
+        SpecError: the errors of the text; E0443 where it is a space.
+    """
+    source = None
+    if isinstance(program, str | os.PathLike):
+        source = _source(program)
+        program = program_of(source)
+    if isinstance(program, RelaxedProgram):
+        problem = error("E0443", f"{program.name} is a space: some of its values are open", program.span)
+        raise SpecError([problem], source)
+    return program, source
+
+
+def _source(program: str | os.PathLike[str]) -> SourceFile:
+    if isinstance(program, str) and not (program.endswith(".eos") and "\n" not in program):
+        return SourceFile("<text>", program)
+    return read_source(Path(program))

@@ -1,0 +1,110 @@
+"""The forward of the language model while an operator is attached: transformers' own, with the graph for its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from transformers.cache_utils import DynamicCache
+from transformers.masking_utils import create_causal_mask
+from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from eosdsl.lowering.cache import prepare_cache
+from eosdsl.lowering.images import Layout
+from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.stream import Stream
+
+LAYOUT = "eosdsl_layout"
+"""The keyword by which the layout travels from the vision-language model to its language model."""
+
+
+def reduced_forward(graph: fx.GraphModule, first_site: int | None) -> Callable[..., Any]:
+    """A forward for the language model, to be bound to it. `first_site`: the first reduced layer, None without any."""
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self: Any,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPast:
+        if first_site is not None and LAYOUT not in kwargs:
+            refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
+        layout: Layout | None = kwargs.pop(LAYOUT, None)
+        if (input_ids is None) ^ (inputs_embeds is not None):
+            raise ValueError("You must specify exactly one of input_ids or inputs_embeds")
+        if inputs_embeds is None:
+            inputs_embeds = self.embed_tokens(input_ids)
+        assert inputs_embeds is not None
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.config)
+        if first_site is not None:
+            prepare_cache(past_key_values, first_site, len(self.layers))
+        stream = _entering(self, inputs_embeds, attention_mask, position_ids, past_key_values, layout)
+        called_with = {
+            "attention_mask": stream.attention_mask,
+            "position_embeddings": stream.position_embeddings,
+            "position_ids": stream.position_ids,
+            "past_key_values": past_key_values,
+            "use_cache": use_cache,
+        }
+        if first_site is not None:
+            called_with["stream"] = stream
+        hidden = graph(inputs_embeds, **called_with)
+        return BaseModelOutputWithPast(last_hidden_state=hidden, past_key_values=past_key_values)
+
+    return forward
+
+
+def _entering(
+    text: Any,
+    hidden: Tensor,
+    attention_mask: Tensor | None,
+    position_ids: Any,
+    cache: Any,
+    layout: Layout | None,
+) -> Stream:
+    """The stream in front of layer 0, and what transformers would call every layer with."""
+    if position_ids is None:
+        seen = cache.get_seq_length() if cache is not None else 0
+        position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)
+    mask = create_causal_mask(
+        config=text.config,
+        inputs_embeds=hidden,
+        attention_mask=attention_mask,
+        past_key_values=cache,
+        position_ids=position_ids,
+    )
+    cos, sin = text.rotary_emb(hidden, position_ids=position_ids)
+    keys_valid = None if attention_mask is None else attention_mask.to(hidden.device).bool()
+    stream = Stream(
+        hidden=hidden,
+        attention_mask=mask,
+        position_embeddings=(cos, sin),
+        position_ids=position_ids,
+        positions=position_ids,
+        valid=None if keys_valid is None else keys_valid[:, -hidden.shape[1] :],
+        keys_valid=keys_valid,
+    )
+    return stream if layout is None else _with_images(stream, layout)
+
+
+def _with_images(stream: Stream, layout: Layout) -> Stream:
+    return replace(
+        stream,
+        valid=layout.valid,
+        images=layout.images,
+        queries=layout.queries,
+        lengths=layout.lengths,
+        tail=layout.tail,
+    )

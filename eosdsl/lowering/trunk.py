@@ -1,0 +1,67 @@
+"""Our own trunk of a decoder: a loop over its layers, then its norm. This is what is traced, never a forward of
+transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+LAYER = "layer_{}"
+"""How a decoder layer is called in the graph."""
+
+
+class Trunk(nn.Module):
+    """Decoder layers and last norm, called as transformers calls them."""
+
+    def __init__(self, layers: Sequence[nn.Module], norm: nn.Module) -> None:
+        super().__init__()
+        self.names = [LAYER.format(index) for index in range(len(layers))]
+        for name, layer in zip(self.names, layers, strict=True):
+            self.add_module(name, layer)
+        self.norm = norm
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Any,
+        position_embeddings: tuple[Tensor, Tensor],
+        position_ids: Tensor | None,
+        past_key_values: Any,
+        use_cache: bool,
+    ) -> Tensor:
+        """hidden_states [B, L, D] → [B, L, D] after the norm."""
+        for name in self.names:
+            hidden_states = getattr(self, name)(
+                hidden_states,
+                attention_mask=attention_mask,
+                position_embeddings=position_embeddings,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                use_cache=use_cache,
+            )
+        return self.norm(hidden_states)
+
+
+class _Layers(fx.Tracer):
+    """Every layer is a leaf: what happens inside stays transformers' business."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return True
+
+
+def trace(layers: Sequence[nn.Module], norm: nn.Module) -> fx.GraphModule:
+    """The trunk as a graph: one node for each layer, in order."""
+    trunk = Trunk(layers, norm)
+    graph = _Layers().trace(trunk)
+    for node in graph.nodes:
+        node.type = None  # annotations of Python are noise in a graph that is read as Python
+    return fx.GraphModule(trunk, graph, class_name="Trunk")
+
+
+def layer_nodes(graph_module: fx.GraphModule) -> list[fx.Node]:
+    """The nodes that call decoder layers, in order."""
+    start = LAYER.format("")
+    return [n for n in graph_module.graph.nodes if n.op == "call_module" and str(n.target).startswith(start)]
