@@ -13,6 +13,7 @@ from eosdsl.ir.nodes import Constraint
 from eosdsl.ir.quantities import Quantity, Unit
 from eosdsl.ir.schedule import Schedule
 
+UNMET = "E0330"
 _COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
 
 
@@ -40,7 +41,7 @@ def _check(clause: Constraint, schedule: Schedule, reduced: Cost, full: Cost) ->
     message = (
         f"expected {measure_name(clause.measure)} {clause.comparison} {_bound_text(told, unit)}, but it is {actual}"
     )
-    yield error("E0330", message, clause.span, f"on {schedule.model.name}")
+    yield error(UNMET, message, clause.span, f"on {schedule.model.name}")
 
 
 def _limit(bound: Quantity, unit: Unit, whole: Fraction) -> Fraction:

@@ -133,7 +133,7 @@ class Plan(BaseModel):
 
     def to_json(self) -> str:
         """As text; `Plan.model_validate_json` reads it back."""
-        return _LIST.sub(lambda m: " ".join(m[0].split()), self.model_dump_json(indent=2)) + "\n"
+        return _LIST.sub(_one_line, self.model_dump_json(indent=2)) + "\n"
 
 
 def plan(
@@ -207,6 +207,10 @@ def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1)
             bytes=known.dtype_bytes,
         ),
     )
+
+
+def _one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[0][1:-1].split())}]"
 
 
 def _before_decoder(stream: str, layer: int) -> bool:

@@ -63,12 +63,14 @@ def _places(where: Where, facts: ModelFacts, program: str) -> tuple[list[Place],
         return [Place(Site(stream=where.stream, layer=0, after_attention=where.after_attention), where.span)], []
     depth = facts.encoder.layers if where.stream == "encoder" and facts.encoder else facts.decoder.layers
     layers, found = _layers(where, depth)
-    found += [d for layer, span in layers if (d := _misplaced(layer, span or where.span, where, facts, program))]
+    furthest = {span: layer for layer, span in layers}  # of what was written in one piece, its last layer
+    problems = (_misplaced(layer, span or where.span, where, facts, program) for span, layer in furthest.items())
+    found += [problem for problem in problems if problem]
     sites = [
         Place(Site(stream=where.stream, layer=layer, after_attention=where.after_attention), span or where.span)
         for layer, span in layers
     ]
-    return sites, found[:1]
+    return sites, found
 
 
 def _layers(where: Where, depth: int) -> tuple[list[tuple[int, Span | None]], list[Diagnostic]]:

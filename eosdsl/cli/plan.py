@@ -1,0 +1,101 @@
+"""`eosdsl plan`: tokens, FLOPs and KV cache of a spec on a model, without weights."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
+from eosdsl.cli.exits import exit_code
+from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
+from eosdsl.diagnostics import Diagnostic, Severity, SpecError
+
+if TYPE_CHECKING:
+    from eosdsl.source import SourceFile
+
+EXAMPLES = """
+eosdsl plan fastv.eos --model llava                     on LLaVA-1.5-7B, whose config ships with eosdsl
+eosdsl plan fastv.eos --model ./my-llava                on a model folder
+eosdsl plan fastv.eos --model llava --text-tokens 512   with a longer question
+eosdsl plan fastv.eos --model llava --output-format json | jq .ratio
+"""
+
+
+class PlanFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def command(
+    spec: Spec,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="MODEL", help="A shipped name (eosdsl models), a folder or a hub id."),
+    ],
+    text_tokens: Annotated[int, typer.Option("--text-tokens", min=0, help="Text tokens of the prompt.")] = 64,
+    images: Annotated[int, typer.Option("--images", min=1, help="Images in the prompt.")] = 1,
+    set_: Settings = None,
+    allow_outside: AllowOutside = False,
+    output_format: Annotated[PlanFormat, typer.Option("--output-format", help="How it is printed.")] = PlanFormat.TEXT,
+    stdin_filename: StdinFilename = None,
+    color: Color = ColorMode.AUTO,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Count tokens, FLOPs and KV cache of a spec on a model, without weights.
+
+    Tokens are those that enter every layer, per image. Exit code 1 where the spec has warnings or an `expect` of it
+    does not hold (the plan is printed all the same), or errors.
+    """
+    from eosdsl.cost.expect import check_expectations
+    from eosdsl.cost.plan import bound_schedule, plan_schedule
+    from eosdsl.program import program_of
+    from eosdsl.views.plan_table import plan_table
+
+    source = spec_source(spec, stdin_filename)
+    settings = settings_of(set_)
+    found = _findings(source, model, settings, allow_outside)
+    program = program_of(source, settings=settings, allow_outside=allow_outside)
+    schedule, _ = bound_schedule(program, model)
+    made = plan_schedule(schedule, text_tokens=text_tokens, images=images)
+    found += check_expectations(schedule, text_tokens=text_tokens, images=images)
+    if output_format is PlanFormat.JSON:
+        say(made.to_json().rstrip())
+    else:
+        paint = wants_color(color, sys.stdout)
+        say(plan_table(made, color=paint, width=_width(), ascii_only=not _writes_blocks()))
+    shown = [d for d in found if d.is_error or not quiet]
+    if shown:
+        complain(shown, source, color)
+    if code := exit_code(found):
+        raise typer.Exit(code)
+
+
+def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
+    """Warnings of the spec on the model; its errors are raised, but for expectations: those depend on the prompt."""
+    from eosdsl.check import check_source
+    from eosdsl.cost.expect import UNMET
+
+    found = check_source(source, model, settings=settings, allow_outside=allow_outside)
+    errors = [d for d in found if d.is_error and d.code != UNMET]
+    if errors:
+        raise SpecError(errors, source)
+    return [d for d in found if d.severity is Severity.WARNING]
+
+
+def _width() -> int:
+    """Columns of the terminal, between 60 and 100; 80 where there is none."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
+
+
+def _writes_blocks() -> bool:
+    """Whether standard output can write the characters of the bars and lines."""
+    try:
+        "█─²".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
