@@ -85,11 +85,15 @@ def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedu
 
     if model is None:
         return None, []
+    from eosdsl.cost.expect import check_expectations
     from eosdsl.models.registry import facts
     from eosdsl.passes.bind import bind
 
     known = facts(model)
-    return bind(program, known) if isinstance(program, DiscreteProgram) else (None, [])
+    if not isinstance(program, DiscreteProgram):
+        return None, []
+    schedule, found = bind(program, known)
+    return schedule, found if schedule is None else [*found, *check_expectations(schedule)]
 
 
 def _rule_findings(
@@ -98,7 +102,7 @@ def _rule_findings(
     from eosdsl.rules.base import Subject
     from eosdsl.rules.registry import run_rules
 
-    return list(run_rules(Subject(program, file, source), schedule))
+    return list(run_rules(Subject(program, file, source, schedule)))
 
 
 def _source(path_or_text: str | Path) -> SourceFile:

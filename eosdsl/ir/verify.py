@@ -39,8 +39,8 @@ CODES = {
     """,
     "E0283": """A budget that is none.
 
-    A ratio is above 0% and at most 100%; a number of tokens is whole and at least 0; a list has one amount a layer; a
-    curve belongs to one amount over a gradual range.
+    A ratio is at most 100%; a number of tokens is whole; nothing is not retained; a list has one amount a layer; a
+    curve belongs to one amount over several layers.
     """,
     "E0284": """A constraint that cannot be compared.
 
@@ -92,14 +92,17 @@ def _mix(mix: Mix) -> Iterator[Diagnostic]:
         yield error("E0281", f"the shares of a mix add up to {sum(shares)}, more than 1", mix.span)
 
 
-def _amount(amount: Amount) -> Iterator[Diagnostic]:
+def _amount(amount: Amount, *, least: bool) -> Iterator[Diagnostic]:
+    """A ratio up to 1, or whole tokens; with `least`, not zero."""
     value = amount.value
     if not isinstance(value, Quantity):
         return
-    if value.unit == "ratio" and not 0 < value.value <= 1:
-        yield error("E0283", f"a ratio of {value.value} is not above 0 and at most 1", amount.span)
+    if value.unit == "ratio" and not 0 <= value.value <= 1:
+        yield error("E0283", f"a ratio of {value.value} is not between 0 and 1", amount.span)
     elif value.unit == "tokens" and (value.value < 0 or value.value.denominator != 1):
         yield error("E0283", f"{value.value} tokens is not a whole number of tokens", amount.span)
+    elif least and value.value == 0:
+        yield error("E0283", "a budget retains nothing", amount.span)
     elif value.unit not in ("ratio", "tokens"):
         yield error("E0283", f"a budget is a ratio or a number of tokens, not {value.unit}", amount.span)
 
@@ -154,10 +157,12 @@ def _budget(budget: Budget, where: Where) -> Iterator[Diagnostic]:
         yield _bad_budget("a budget has no amount", budget)
     if count > 1 and (where.gradual or where.choose is not None or count != len(where.layers)):
         yield _bad_budget(f"a list of {count} amounts needs as many layers", budget)
-    for amount in (*budget.amounts, *((budget.start,) if budget.start else ())):
-        yield from _amount(amount)
-    if (budget.start is not None or budget.curve is not None) and (not where.gradual or count != 1):
-        yield _bad_budget("a curve needs a gradual range and one amount", budget)
+    for amount in budget.amounts:
+        yield from _amount(amount, least=budget.verb == "retain")
+    if budget.start is not None:
+        yield from _amount(budget.start, least=False)
+    if (budget.start is not None or budget.curve is not None) and (len(where.layers) < 2 or count != 1):
+        yield _bad_budget("a curve needs several layers and one amount", budget)
 
 
 def _bad_budget(message: str, node: Node) -> Diagnostic:

@@ -24,12 +24,22 @@ N = TypeVar("N", bound=Node)
 
 
 class Subject:
-    """What rules look at: program, syntax tree and source; nodes of the program by type are gathered once for all."""
+    """What rules look at: program, syntax tree and source, and the schedule where a model was named.
 
-    def __init__(self, program: DiscreteProgram | RelaxedProgram, file: tree.File, source: SourceFile) -> None:
+    Nodes of the program by type are gathered once for all rules.
+    """
+
+    def __init__(
+        self,
+        program: DiscreteProgram | RelaxedProgram,
+        file: tree.File,
+        source: SourceFile,
+        schedule: Schedule | None = None,
+    ) -> None:
         self.program = program
         self.file = file
         self.source = source
+        self.schedule = schedule
 
     def nodes(self, kind: type[N]) -> list[N]:
         """All nodes of one type, in the order of the text."""
@@ -87,8 +97,8 @@ class Rule:
         return Diagnostic(self.code, self.severity, message, span, tuple(labels), notes, helps, fix)
 
 
-def reports(rule: Rule, subject: Subject, schedule: Schedule | None) -> Iterator[Diagnostic]:
+def reports(rule: Rule, subject: Subject) -> Iterator[Diagnostic]:
     """Everything a rule has to say."""
     yield from rule.check_program(subject)
-    if schedule is not None:
-        yield from rule.check_schedule(subject, schedule)
+    if subject.schedule is not None:
+        yield from rule.check_schedule(subject, subject.schedule)

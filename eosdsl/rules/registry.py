@@ -7,7 +7,6 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from eosdsl.diagnostics import Diagnostic, error
-from eosdsl.ir.schedule import Schedule
 from eosdsl.rules.base import Rule, Subject, reports
 
 CODES = {
@@ -26,13 +25,13 @@ def rules() -> tuple[Rule, ...]:
     return _loaded()[0]
 
 
-def run_rules(subject: Subject, schedule: Schedule | None) -> Iterator[Diagnostic]:
+def run_rules(subject: Subject) -> Iterator[Diagnostic]:
     """The findings of all rules. A rule that fails is a finding itself, never an exception."""
     loaded, broken = _loaded()
     yield from broken
     for rule in loaded:
         try:
-            yield from list(reports(rule, subject, schedule))
+            yield from list(reports(rule, subject))
         except Exception as problem:
             yield _failure(f"the rule {rule.code} ({rule.name}) failed", rule.__module__, problem)
 

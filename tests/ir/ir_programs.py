@@ -32,7 +32,7 @@ SPANS = st.none() | st.builds(
     lambda start, line: Span(start, start + 3, line, 1, line, 4), st.integers(0, 99), st.integers(1, 9)
 )
 RATIOS = st.fractions(min_value=Fraction(1, 1000), max_value=1).map(lambda value: Quantity(value=value, unit="ratio"))
-TOKENS = st.integers(0, 10**6).map(lambda value: Quantity(value=Fraction(value), unit="tokens"))
+TOKENS = st.integers(1, 10**6).map(lambda value: Quantity(value=Fraction(value), unit="tokens"))
 NUMBERS = st.fractions(min_value=-10, max_value=10).map(lambda value: Quantity(value=value))
 WORDS = st.builds(Word, name=NAMES, span=SPANS)
 DIMS = st.builds(Dims, rows=st.integers(1, 9), columns=st.integers(1, 9))
