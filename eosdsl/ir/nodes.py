@@ -25,8 +25,8 @@ class LayerRef(Node):
 class Where(Node):
     """The sites of one `at` statement.
 
-    `input` is decoder layer 0. `gradual`: one budget spread over the layers (`layer 2..8`). `choose`: a space leaves
-    the place open (`any 1..3 of layers …`).
+    `input` is decoder layer 0. `gradual`: one budget spread over a range (`layer 2..8`), of which `layers` holds the two
+    ends; otherwise `layers` holds each layer. `choose`: a space leaves the place open (`any 1..3 of layers …`).
     """
 
     stream: Stream

@@ -52,13 +52,14 @@ class Dims(Node):
 
 
 class Open(Node):
-    """A hole: `?`, `? lo..hi`, `? {a, b}`, each with an optional prior. Only a relaxed program holds these."""
+    """A hole: `?`, `? lo..hi`, `? {a, b}`, each with an optional prior (one of the choices, where there are any). Only a
+    relaxed program holds these."""
 
     kind: Literal["open"] = "open"
     low: Quantity | None = None
     high: Quantity | None = None
     choices: tuple[Value, ...] = ()
-    prior: Quantity | None = None
+    prior: Value | None = None
 
 
 class Argument(Node):

@@ -17,7 +17,7 @@ from eosdsl.syntax.tokens import BAD, Token, span_of
 
 # What comes after a keyword: a kind that must be possible there (else the word was a name), and how to say it.
 _AFTER = {
-    "at": ("layer", "a site: `layer 2`, `layers 8, 16`, `layer 2..8`, `depth 25%`, `input`, `encoder layer 3` or `any 3 of layers 0..24`"),
+    "at": ("layer", "a site: `layer 2`, `layers 8, 16`, `layer 2..8`, `depth 25%`, `input`, `encoder layer 3`"),
     "encoder": ("output", "`layer`, `layers`, `depth` or `output` after `encoder`"),
     "retain": ("NUMBER", "how many tokens to retain: `25%`, `64 tokens`, `50% of incoming`"),
     "remove": ("NUMBER", "how many tokens to remove: `16 tokens`, `25%`, `all`"),
@@ -45,7 +45,10 @@ _CLASSES = (
 _VALUE_KINDS = frozenset({"NUMBER", "PERCENT", "FRACTION", "DIMS", "STRING", "NAME", "(", "-", "?"})
 _COMPARISONS = frozenset({"<=", ">=", "=", "==", "<", ">"})
 _MISSING = (":", ",", ")", "}", "=")
-_LOOKALIKES = {"–": "-", "—": "-", "−": "-", "×": "*", "“": '"', "”": '"', "：": ":", "，": ",", "→": "->", "…": "..", "≤": "<=", "≥": ">=", "％": "%", "\u00a0": " ", ";": ","}  # fmt: skip
+_LOOKALIKES = {
+    "–": "-", "—": "-", "−": "-", "×": "*", "“": '"', "”": '"', "：": ":", "，": ",", "→": "->", "…": "..", "≤": "<=",
+    "≥": ">=", "％": "%", "\u00a0": " ", ";": ",",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,11 +168,11 @@ def _wanted(expected: Iterable[str], previous: Token | None) -> str:
         needed, words = _AFTER[previous.kind]
         if needed in rest:
             return words
-    words: list[str] = []
+    names: list[str] = []
     for kinds, name in _CLASSES:
         if not kinds <= rest:
             continue
-        words.append(name)
+        names.append(name)
         rest -= kinds
         if "NAME" in kinds or "NUMBER" in kinds:
             rest -= _VALUE_KINDS
@@ -181,7 +184,7 @@ def _wanted(expected: Iterable[str], previous: Token | None) -> str:
     rest.discard(END)
     if len(rest) > 6:
         rest -= {"+", "-", "*", "{", "}"}
-    return _list([*(f"`{kind}`" for kind in sorted(rest, key=_reading_order)), *words]) or "the end of the file"
+    return _list([*(f"`{kind}`" for kind in sorted(rest, key=_reading_order)), *names]) or "the end of the file"
 
 
 def _reading_order(kind: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The parse tables, loaded from the JSON that `eosdsl.syntax.generate` writes. Neither lark nor a grammar at run time."""
+"""The parse tables, loaded from the JSON that `eosdsl.syntax.generate` writes: no lark and no grammar at run time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text to tokens and comments. Whatever is not a token becomes a BAD token, for the parser to report where it stands."""
+"""Text to tokens and comments. Whatever is no token becomes a BAD token, for the parser to report where it stands."""
 
 from __future__ import annotations
 

@@ -13,16 +13,12 @@ from typing import Literal
 from eosdsl.source import Span
 
 
-def _place() -> Span:
-    return field(compare=False, repr=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Word:
     """A name as it was written."""
 
     text: str
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +28,7 @@ class Number:
     text: str
     form: Literal["number", "percent", "fraction"]
     unit: str | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
     @property
     def value(self) -> Fraction:
@@ -48,7 +44,7 @@ class Dims:
 
     rows: int
     columns: int
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Text:
     """A quoted text, without its quotes."""
 
     text: str
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Argument:
 
     name: Word | None
     value: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class Call:
 
     name: Word
     arguments: tuple[Argument, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ class Rule:
 
     name: Word
     amount: Number
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Paren:
     """An expression in parentheses."""
 
     inner: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ class Negative:
     """`-x`."""
 
     operand: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ class Product:
     """`a * b * …`, at least two factors."""
 
     factors: tuple[Expression, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ class Term:
 
     sign: Literal["+", "-"]
     value: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,7 @@ class Sum:
     """`a + b - …`, at least two terms; the first has the sign +."""
 
     terms: tuple[Term, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ class Hole:
     high: Expression | None
     choices: tuple[Expression, ...]
     prior: Expression | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ class Ramp:
     start: Expression
     end: Expression
     curve: Call | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 Expression = Number | Dims | Text | Call | Rule | Paren | Negative | Product | Sum | Hole | Ramp
@@ -157,7 +153,7 @@ class LayerRef:
 
     form: Literal["index", "negative", "share", "depth", "name"]
     value: Number | Word
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +162,7 @@ class LayerItem:
 
     first: LayerRef
     last: LayerRef | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +171,7 @@ class Count:
 
     low: Number
     high: Number | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +184,7 @@ class Site:
     items: tuple[LayerItem, ...]
     after_attention: bool
     choose: Count | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +193,7 @@ class Amount:
 
     value: Expression
     of: Word | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +204,7 @@ class Budget:
     amounts: tuple[Amount, ...]
     start: Amount | None
     curve: Call | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +213,7 @@ class Part:
 
     weight: Expression | None
     behaviour: Call
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +221,7 @@ class Mix:
     """`mix(0.6 merge, 0.4 prune)`."""
 
     parts: tuple[Part, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +231,7 @@ class Option:
     name: Word
     value: Expression | None
     word: Word | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +239,7 @@ class By:
     """What makes a token worth keeping."""
 
     value: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +247,7 @@ class Pick:
     """How anchors are chosen."""
 
     value: Call | Hole
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +255,7 @@ class Via:
     """What becomes of the others."""
 
     value: Call | Hole | Mix
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +263,7 @@ class With:
     """Bookkeeping."""
 
     options: tuple[Option, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 Clause = By | Pick | Via | With
@@ -282,7 +278,7 @@ class Group:
     pick: Pick | None
     via: Via | None
     options: With | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
     @property
     def clauses(self) -> tuple[Budget | Clause, ...]:
@@ -298,7 +294,7 @@ class Constraint:
     left: Expression
     comparison: str
     right: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +302,7 @@ class Version:
     """`eos 1`."""
 
     number: Number
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +312,7 @@ class Header:
     kind: Literal["operator", "space"]
     name: Word
     family: Word | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +320,7 @@ class Use:
     """`use "file.eos"`."""
 
     path: Text
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +329,7 @@ class Param:
 
     name: Word
     value: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +338,7 @@ class Score:
 
     name: Word
     value: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +347,7 @@ class At:
 
     site: Site
     groups: tuple[Group, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +355,7 @@ class Minimise:
     """`minimise OBJECTIVE`."""
 
     value: Expression
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +363,7 @@ class SubjectTo:
     """`subject to CONSTRAINT, …`."""
 
     constraints: tuple[Constraint, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +371,7 @@ class SearchWith:
     """`search with OPTION, …`."""
 
     options: tuple[Option, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +379,7 @@ class Expect:
     """`expect CONSTRAINT, …`."""
 
     constraints: tuple[Constraint, ...]
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 Statement = Version | Header | Use | Param | Score | At | Minimise | SubjectTo | SearchWith | Expect
@@ -395,16 +391,16 @@ class Comment:
 
     text: str
     own_line: bool = field(compare=False)
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A statement that could not be read: its keyword and the name that it would have declared, if they were legible."""
+    """A statement that could not be read: its keyword and the name that it would have declared, where legible."""
 
     keyword: str
     name: str | None
-    span: Span = _place()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

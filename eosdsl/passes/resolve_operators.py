@@ -1,0 +1,61 @@
+"""The door to the operators: are a call's name and arguments right? Torch-free, each distinct call asked once."""
+
+from __future__ import annotations
+
+from eosdsl.ir.quantities import Call
+from eosdsl.operators.base import AttentionProbe, Operator, Probe
+from eosdsl.operators.binding import bind_call, check_call
+from eosdsl.operators.registry import Kind, operators
+from eosdsl.passes.resolve_context import Context
+
+# Names that the language has: where no operator is installed for one yet it can be written and formatted all the same,
+# and whoever would have to run it refuses it by name.
+LANGUAGE: dict[Kind, frozenset[str]] = {
+    "scores": frozenset(
+        {
+            "attention", "norm", "similarity", "relevance", "pagerank", "position", "random", "learned", "normalise",
+            "negate", "raw",
+        }
+    ),
+    "picks": frozenset(
+        {
+            "top", "uniform", "alternate", "grid", "diverse", "dpp", "repel", "distinct", "density_peaks", "bipartite",
+            "random",
+        }
+    ),
+    "behaviours": frozenset({"prune", "merge", "pool", "reweight"}),
+    "budgets": frozenset({"outliers", "mass", "rank", "distance"}),
+}  # fmt: skip
+
+
+def known_names(kind: Kind) -> frozenset[str]:
+    """All names of a kind: the language's own and those of installed packages."""
+    return LANGUAGE.get(kind, frozenset()) | frozenset(operators(kind))
+
+
+def check_operator(context: Context, kind: Kind, call: Call) -> None:
+    """Report what is wrong with a call of an operator; open values pass."""
+    key = (kind, call)
+    if key in context.checked:
+        return
+    if call.name not in operators(kind) and call.name in LANGUAGE.get(kind, frozenset()):
+        context.checked.add(key)
+        return
+    found = check_call(kind, call)
+    if not found:
+        context.checked.add(key)
+    context.found.extend(found)
+
+
+def reads_previous_layer(kind: Kind, call: Call) -> bool:
+    """Whether an operator reads attention, keys or values of the layer before the site."""
+    if kind not in ("scores", "picks", "behaviours") or call.name not in operators(kind):
+        return False
+    bound, _ = bind_call(kind, call)
+    if not isinstance(bound, Operator):
+        return False
+    return any(_is_previous(probe) for probe in bound.probes())
+
+
+def _is_previous(probe: Probe) -> bool:
+    return probe.layer == "previous" if isinstance(probe, AttentionProbe) else True

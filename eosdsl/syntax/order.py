@@ -1,0 +1,92 @@
+"""The order of statements in a formatted file: what it is, what it names, what it does, what it has to hold to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+from eosdsl.syntax import tree
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where the first site of a statement lies; neither index nor depth: only the model, or a param, knows."""
+
+    stream: int
+    index: Fraction | None
+    depth: Fraction | None
+    after_attention: bool
+
+
+_STREAMS = {"encoder": 0, "encoder_output": 1, "decoder": 2}
+
+_RANKS: tuple[tuple[type, ...], ...] = (
+    (tree.Version,),
+    (tree.Header,),
+    (tree.Use, tree.Param, tree.Score),
+    (tree.At,),
+    (tree.Minimise,),
+    (tree.SubjectTo,),
+    (tree.SearchWith,),
+    (tree.Expect,),
+)
+
+
+def canonical_order(statements: Sequence[tree.Statement]) -> list[int]:
+    """Indices into `statements`: header first, declarations as they were written, sites in forward order."""
+    result: list[int] = []
+    for kinds in _RANKS:
+        here = [i for i, statement in enumerate(statements) if isinstance(statement, kinds)]
+        result.extend(_by_site(here, statements) if kinds == (tree.At,) else here)
+    return result
+
+
+def _by_site(indices: Sequence[int], statements: Sequence[tree.Statement]) -> list[int]:
+    def key(index: int) -> Key:
+        statement = statements[index]
+        assert isinstance(statement, tree.At)
+        return _site_key(statement.site)
+
+    return in_forward_order(indices, key)
+
+
+def _site_key(site: tree.Site) -> Key:
+    if site.place == "output":
+        return place_of("encoder_output", 0, None, False)
+    if site.place == "input":
+        return place_of("decoder", 0, None, False)
+    refs = [item.first for item in site.items]
+    numbers = [ref.value.value for ref in refs if isinstance(ref.value, tree.Number)]
+    if len(numbers) < len(refs):
+        return place_of(site.tower, None, None, site.after_attention)
+    if all(ref.form == "index" for ref in refs) and site.word != "depth":
+        return place_of(site.tower, int(min(numbers)), None, site.after_attention)
+    if all(ref.form in ("share", "depth") for ref in refs):
+        return place_of(site.tower, None, min(numbers), site.after_attention)
+    return place_of(site.tower, None, None, site.after_attention)
+
+
+def place_of(stream: str, index: int | None, depth: Fraction | None, after_attention: bool) -> Key:
+    """The key of a statement, from its stream and the index or depth of its first layer."""
+    if index == 0 or depth == 0:  # the start is the same place, counted in layers or in depth
+        index, depth = 0, Fraction(0)
+    return Key(_STREAMS[stream], None if index is None else Fraction(index), depth, after_attention)
+
+
+def in_forward_order(items: Sequence[T], key: Callable[[T], Key]) -> list[T]:
+    """Sorted by stream, and within a stream by layer where all its statements count layers in the same way; where they
+    cannot be compared without a model they keep the order in which they were written."""
+    keyed = [(key(item), item) for item in items]
+    result: list[T] = []
+    for stream in sorted(_STREAMS.values()):
+        here = [(place, item) for place, item in keyed if place.stream == stream]
+        if all(place.index is not None for place, _ in here):
+            here.sort(key=lambda pair: (pair[0].index or Fraction(0), pair[0].after_attention))
+        elif all(place.depth is not None for place, _ in here):
+            here.sort(key=lambda pair: (pair[0].depth or Fraction(0), pair[0].after_attention))
+        result.extend(item for _, item in here)
+    return result
