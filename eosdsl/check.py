@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError, error
+from eosdsl.parse import source_of
 from eosdsl.source import SourceFile
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def check(
         allow_outside: let `use` take in files outside the spec's own folder.
     """
     try:
-        source = _source(path_or_text)
+        source = source_of(path_or_text)
     except SpecError as problem:
         return problem.diagnostics
     return check_source(source, model, settings=settings, allow_outside=allow_outside)
@@ -68,7 +69,7 @@ def _findings(source: SourceFile, model: Any, settings: Mapping[str, str], allow
     from eosdsl.syntax.parse import parse_syntax
 
     file, found = parse_syntax(source)
-    if file is None or _has_errors(found):
+    if file is None:
         return found
     program, more = resolve(file, source, settings=settings, allow_outside=allow_outside)
     found = [*found, *more]
@@ -103,16 +104,6 @@ def _rule_findings(
     from eosdsl.rules.registry import run_rules
 
     return list(run_rules(Subject(program, file, source, schedule)))
-
-
-def _source(path_or_text: str | Path) -> SourceFile:
-    from eosdsl.reading import read_source
-
-    if isinstance(path_or_text, Path):
-        return read_source(path_or_text)
-    if path_or_text.endswith(".eos") and "\n" not in path_or_text:
-        return read_source(Path(path_or_text))
-    return SourceFile("<text>", path_or_text)
 
 
 def _has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

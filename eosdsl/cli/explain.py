@@ -68,11 +68,11 @@ def _all_codes(output_format: TableFormat) -> str:
 
 
 def _spec(spec: str, stdin_filename: str | None, settings: dict[str, str], allow_outside: bool) -> str:
-    from eosdsl.program import program_of
+    from eosdsl.parse import parse_source
     from eosdsl.views.prose import describe
 
     source = spec_source(spec, stdin_filename)
-    return describe(program_of(source, settings=settings, allow_outside=allow_outside))
+    return describe(parse_source(source, settings=settings, allow_outside=allow_outside))
 
 
 def _page(what: str, output_format: TableFormat) -> str:

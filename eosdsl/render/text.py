@@ -86,8 +86,8 @@ def _framed(rows: Sequence[Row], margin: int, style: Style) -> list[str]:
 def _tail(diagnostic: Diagnostic, margin: int, framed: bool, style: Style) -> list[str]:
     """Helps, the fix and notes, behind `=`."""
     helps = list(diagnostic.helps)
-    if diagnostic.fix is not None and diagnostic.fix.message not in helps:
-        helps.append(diagnostic.fix.message)
+    if diagnostic.fix is not None and not helps:
+        helps.append(diagnostic.fix.message)  # a help beside a fix says the same in more words
     remarks = [*(("help", text) for text in helps), *(("note", text) for text in diagnostic.notes)]
     if not remarks:
         return []

@@ -46,8 +46,9 @@ class RunsDry(Rule):
                 continue
             first.add(reduction.statement)
             amount = reduction.groups[0].amount.amount
+            left = f"{reduction.retained} of {schedule.model.visual_tokens} tokens are left"
             yield self.report(
-                f"after {site_name(reduction.site)} {reduction.retained} of {schedule.model.visual_tokens} tokens are left",
+                f"after {site_name(reduction.site)} {left}",
                 amount.span or reduction.span,
                 "removed again at every layer",
             )

@@ -259,7 +259,14 @@ def test_overlapping_labels_are_all_said() -> None:
     )
 
 
-def test_helps_fixes_and_notes_follow_in_that_order() -> None:
+def test_a_fix_is_told_where_no_help_tells_it() -> None:
+    span = place(FASTV, "40", 1)
+    fix = Fix("write 31", (Edit(span, "31"),), "safe")
+    assert "  = help: write 31" in shown(warning("W0300", "message", span, fix=fix), FASTV)
+    assert "write 31" not in shown(warning("W0300", "message", span, helps=("try this",), fix=fix), FASTV)
+
+
+def test_helps_and_notes_follow_in_that_order() -> None:
     span = place(FASTV, "40")
     found = warning(
         "W0300",
@@ -267,12 +274,10 @@ def test_helps_fixes_and_notes_follow_in_that_order() -> None:
         span,
         notes=("first line\nsecond line",),
         helps=("try this",),
-        fix=Fix("write 31", (Edit(span, "31"),), "safe"),
     )
     assert shown(found, FASTV).splitlines()[5:] == [
         "  |",
         "  = help: try this",
-        "  = help: write 31",
         "  = note: first line",
         "          second line",
     ]
