@@ -53,13 +53,13 @@ def command(
     """
     from eosdsl.cost.expect import check_expectations
     from eosdsl.cost.plan import bound_schedule, plan_schedule
-    from eosdsl.program import program_of
+    from eosdsl.parse import parse_source
     from eosdsl.views.plan_table import plan_table
 
     source = spec_source(spec, stdin_filename)
     settings = settings_of(set_)
     found = _findings(source, model, settings, allow_outside)
-    program = program_of(source, settings=settings, allow_outside=allow_outside)
+    program = parse_source(source, settings=settings, allow_outside=allow_outside)
     schedule, _ = bound_schedule(program, model)
     made = plan_schedule(schedule, text_tokens=text_tokens, images=images)
     found += check_expectations(schedule, text_tokens=text_tokens, images=images)

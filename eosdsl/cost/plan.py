@@ -218,11 +218,11 @@ def _before_decoder(stream: str, layer: int) -> bool:
 
 
 def _read(program: Path | str) -> tuple[DiscreteProgram | RelaxedProgram, SourceFile]:
-    from eosdsl.program import program_of
+    from eosdsl.parse import parse_source
     from eosdsl.reading import read_source
 
     if isinstance(program, str) and not (program.endswith(".eos") and "\n" not in program):
         source = SourceFile("<text>", program)
     else:
         source = read_source(Path(program))
-    return program_of(source), source
+    return parse_source(source), source

@@ -22,8 +22,8 @@ from eosdsl.lowering.refusals import refuse
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
+from eosdsl.parse import parse_source
 from eosdsl.passes.bind import bind
-from eosdsl.program import program_of
 from eosdsl.reading import read_source
 from eosdsl.source import SourceFile
 
@@ -166,7 +166,7 @@ def read_program(
     source = None
     if isinstance(program, str | os.PathLike):
         source = _source(program)
-        program = program_of(source)
+        program = parse_source(source)
     if isinstance(program, RelaxedProgram):
         problem = error("E0443", f"{program.name} is a space: some of its values are open", program.span)
         raise SpecError([problem], source)
