@@ -1,0 +1,1 @@
+"""The language server: a feature a file, each a pure function of a document; `eosdsl.lsp.server` speaks."""
