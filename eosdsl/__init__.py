@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from eosdsl.check import check as check
+    from eosdsl.checking import check as check
     from eosdsl.cost.plan import plan as plan
     from eosdsl.diagnostics import Diagnostic as Diagnostic
     from eosdsl.diagnostics import SpecError as SpecError
     from eosdsl.lowering.artefact import load as load
     from eosdsl.lowering.compile import compile as compile
     from eosdsl.operators.step import apply_step as apply_step
-    from eosdsl.parse import parse as parse
+    from eosdsl.parsing import parse as parse
     from eosdsl.syntax.format import format_text as format
 
 _HOMES = {
-    "parse": ("eosdsl.parse", "parse"),
-    "check": ("eosdsl.check", "check"),
+    "parse": ("eosdsl.parsing", "parse"),
+    "check": ("eosdsl.checking", "check"),
     "format": ("eosdsl.syntax.format", "format_text"),
     "plan": ("eosdsl.cost.plan", "plan"),
     "compile": ("eosdsl.lowering.compile", "compile"),

@@ -18,7 +18,7 @@ _OTHERS = (
     "eosdsl.reading",
     "eosdsl.writing",
     "eosdsl.allowances",
-    "eosdsl.check",
+    "eosdsl.checking",
     "eosdsl.ir.serde",
     "eosdsl.ir.verify",
     "eosdsl.cli.guard",

@@ -69,7 +69,7 @@ def command(
 def _findings(
     spec: str, model: str | None, settings: dict[str, str], allow_outside: bool, stdin_filename: str | None
 ) -> Findings:
-    from eosdsl.check import check_source
+    from eosdsl.checking import check_source
 
     try:
         source = spec_source(spec, stdin_filename)

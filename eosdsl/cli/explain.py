@@ -68,7 +68,7 @@ def _all_codes(output_format: TableFormat) -> str:
 
 
 def _spec(spec: str, stdin_filename: str | None, settings: dict[str, str], allow_outside: bool) -> str:
-    from eosdsl.parse import parse_source
+    from eosdsl.parsing import parse_source
     from eosdsl.views.prose import describe
 
     source = spec_source(spec, stdin_filename)

@@ -37,7 +37,7 @@ def command(
     if spec is None:
         raise typer.BadParameter("name a spec, or ask for --schema", param_hint="SPEC")
     from eosdsl.ir.serde import dump_program
-    from eosdsl.parse import parse_source
+    from eosdsl.parsing import parse_source
 
     program = parse_source(spec_source(spec, stdin_filename), settings=settings_of(set_), allow_outside=allow_outside)
     say(dump_program(program, spans=spans))

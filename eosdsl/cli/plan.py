@@ -53,7 +53,7 @@ def command(
     """
     from eosdsl.cost.expect import check_expectations
     from eosdsl.cost.plan import bound_schedule, plan_schedule
-    from eosdsl.parse import parse_source
+    from eosdsl.parsing import parse_source
     from eosdsl.views.plan_table import plan_table
 
     source = spec_source(spec, stdin_filename)
@@ -77,7 +77,7 @@ def command(
 
 def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
     """Warnings of the spec on the model; its errors are raised, but for expectations: those depend on the prompt."""
-    from eosdsl.check import check_source
+    from eosdsl.checking import check_source
     from eosdsl.cost.expect import UNMET
 
     found = check_source(source, model, settings=settings, allow_outside=allow_outside)

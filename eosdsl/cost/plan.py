@@ -218,7 +218,7 @@ def _before_decoder(stream: str, layer: int) -> bool:
 
 
 def _read(program: Path | str) -> tuple[DiscreteProgram | RelaxedProgram, SourceFile]:
-    from eosdsl.parse import parse_source
+    from eosdsl.parsing import parse_source
     from eosdsl.reading import read_source
 
     if isinstance(program, str) and not (program.endswith(".eos") and "\n" not in program):

@@ -14,7 +14,7 @@ def published_place(name: str) -> str | None:
     if not re.fullmatch(r"\w+", name) or not path.is_file():
         return None
     from eosdsl.diagnostics import SpecError
-    from eosdsl.parse import parse
+    from eosdsl.parsing import parse
 
     try:
         program = parse(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError, error
-from eosdsl.parse import source_of
+from eosdsl.parsing import source_of
 from eosdsl.source import SourceFile
 
 if TYPE_CHECKING:
