@@ -95,7 +95,7 @@ def _adaptive(context: Context, found: Call, written: tree.Amount) -> bool:
     known = known_names("budgets")
     if found.name not in known:
         word = tree.Word(found.name, _name_span(written))
-        context.unknown("E0205", "param or adaptive budget", word, {*known, *context.params, "all"})
+        context.unknown("E0201", "param or adaptive budget", word, {*known, *context.params, "all"})
         return False
     before = len(context.found)
     check_operator(context, "budgets", found)

@@ -19,7 +19,7 @@ from eosdsl.syntax.comments import opening_comment
 
 T = TypeVar("T")
 _SPACE_ONLY = (tree.Minimise, tree.SubjectTo, tree.SearchWith)
-_WORDS = {tree.Minimise: "minimise", tree.SubjectTo: "subject to", tree.SearchWith: "search with"}
+_WORDS: dict[type, str] = {tree.Minimise: "minimise", tree.SubjectTo: "subject to", tree.SearchWith: "search with"}
 _EXAMPLE = "a spec says where, how many and what becomes of the rest: `at layer 2: retain 50% via prune`"
 
 
@@ -133,7 +133,7 @@ def _space(context: Context, parts: Parts) -> RelaxedProgram:
                 "a space is not compiled",
                 helps=("write `subject to` for what a search has to respect",),
             )
-    if parts.header is not None and not any(True for _ in open_places(parts.steps)):
+    if parts.header is not None and not context.found and not any(True for _ in open_places(parts.steps)):
         context.error(
             "E0507",
             "this space leaves nothing open",
@@ -145,9 +145,10 @@ def _space(context: Context, parts: Parts) -> RelaxedProgram:
     for one in goals[:1]:
         with context.within(one.file):
             goal = objective(context, _as(one.statement, tree.Minimise))
-    options: list[tree.Option] = []
+    search = ()
     for one in searches[:1]:
-        options.extend(_as(one.statement, tree.SearchWith).options)
+        with context.within(one.file):
+            search = search_settings(context, _as(one.statement, tree.SearchWith).options)
     return RelaxedProgram(
         name=parts.name,
         family=parts.family,
@@ -156,7 +157,7 @@ def _space(context: Context, parts: Parts) -> RelaxedProgram:
         span=parts.span,
         objective=goal,
         constraints=_constraints(context, parts.of(tree.SubjectTo)),
-        search=search_settings(context, options),
+        search=search,
     )
 
 

@@ -21,13 +21,21 @@ class Line:
     blank_before: bool
 
 
+@dataclass(frozen=True)
+class Tail:
+    """A comment at the end of a line; `column` (1-based) is where it stood: comments aligned by hand stay aligned."""
+
+    text: str
+    column: int
+
+
 @dataclass
 class Attached:
     """What goes with one statement. `before[i]` and `after[i]` are the comments around its i-th unit (see `units`)."""
 
     blank_before: bool = False
     before: dict[int, list[Line]] = field(default_factory=dict)
-    after: dict[int, str] = field(default_factory=dict)
+    after: dict[int, Tail] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,11 +113,11 @@ def _attach_within(comment: tree.Comment, statement: tree.Statement, own: Attach
     if not comment.own_line:
         previous = own.after.get(place)
         if previous is not None:
-            own.before.setdefault(place, []).append(Line(previous, False))
-        own.after[place] = comment.text
+            own.before.setdefault(place, []).append(Line(previous.text, False))
+        own.after[place] = Tail(comment.text, comment.span.column)
         return
-    inside = parts[place].start <= comment.span.start < parts[place].end
-    target = place if inside or place + 1 == len(parts) else place + 1
+    beyond = comment.span.start >= parts[place].end
+    target = place + 1 if beyond and place + 1 < len(parts) else place
     own.before.setdefault(target, []).append(Line(comment.text, False))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TypeVar
 
 from eosdsl.syntax import tree
@@ -37,10 +38,22 @@ _RANKS: tuple[tuple[type, ...], ...] = (
 
 
 def canonical_order(statements: Sequence[tree.Statement]) -> list[int]:
-    """Indices into `statements`: header first, declarations as they were written, sites in forward order."""
+    """Indices into `statements`: header first, declarations as they were written, sites in forward order.
+
+    A text with several headers is no program, but it is several in one place (as in a document): each is ordered alone.
+    """
+    headers = [i for i, statement in enumerate(statements) if isinstance(statement, tree.Header)]
+    starts = [0, *headers[1:], len(statements)]
+    result: list[int] = []
+    for start, stop in pairwise(starts):
+        result.extend(_ordered(range(start, stop), statements))
+    return result
+
+
+def _ordered(indices: Sequence[int], statements: Sequence[tree.Statement]) -> list[int]:
     result: list[int] = []
     for kinds in _RANKS:
-        here = [i for i, statement in enumerate(statements) if isinstance(statement, kinds)]
+        here = [i for i in indices if isinstance(statements[i], kinds)]
         result.extend(_by_site(here, statements) if kinds == (tree.At,) else here)
     return result
 

@@ -86,16 +86,36 @@ class _Reader:
         """Report the token at `i`, which cannot stand there; returns the index to go on at."""
         if len(self.problems) >= MOST_MISTAKES:
             return self._give_up()
+        earlier = self._swallowed(i)
+        if earlier is not None:
+            i = self._rewind(earlier)
         found = messages.syntax_error(self.machine, self.tokens, i)
         self.problems.append(found.diagnostic)
         token = self.tokens[i]
         if found.replace is not None and self._take(token._replace(kind=found.replace, text=found.replace), i):
+            self.mended = i
             return i + 1
         if found.insert is not None and self.mended != i:
             self.mended = i
             inserted = Token(found.insert, "", token.start, token.start, token.line, token.column)
             return i if self._take(inserted, i) else self._skip(i)
         return self._skip(i)
+
+    def _swallowed(self, i: int) -> int | None:
+        """A statement keyword that begins a line and was taken for a name, as the statement before it is not complete.
+
+        Keywords are names where only a name can stand; the mistake at `i` shows that this one was not meant as one.
+        """
+        if self.mended > self.begun:
+            return None
+        return next((j for j in range(self.begun + 1, i) if self._begins_line(j)), None)
+
+    def _rewind(self, j: int) -> int:
+        """Back to just before token `j` of the statement at hand."""
+        self.machine.drop_statement()
+        for token in self.tokens[self.begun : j]:
+            self.machine.feed(token)
+        return j
 
     def _skip(self, i: int) -> int:
         """Leave out what is wrong, up to the next statement keyword that begins a line.
