@@ -30,11 +30,12 @@ def build(schedule: Schedule, anatomy: Anatomy) -> tuple[fx.GraphModule, int | N
     """
     _refuse(schedule, anatomy)
     sites = effective(schedule.reductions)
-    ends = [later.site.layer - 1 for later in sites[1:]] + [len(anatomy.layers) - 1]
+    starts = [site.site.layer for site in sites]
+    lasts = [start - 1 for start in (*starts[1:], len(anatomy.layers))]
     layers = dict(enumerate(anatomy.layers))
     strength = 0.0
     reducers: list[Reducer] = []
-    for site, last in zip(sites, ends, strict=True):
+    for site, last in zip(sites, lasts[: len(sites)], strict=True):
         strength = bias_strength(site) or strength
         anchors = _counter(schedule.reductions, schedule.reductions.index(site), schedule.model)
         plan = Plan(site, last, anchors, strength, schedule.model.grid)

@@ -22,9 +22,8 @@ from eosdsl.lowering.refusals import refuse
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
-from eosdsl.parse import parse_source
+from eosdsl.parsing import parse_source
 from eosdsl.passes.bind import bind
-from eosdsl.reading import read_source
 from eosdsl.source import SourceFile
 
 
@@ -165,15 +164,9 @@ def read_program(
     """
     source = None
     if isinstance(program, str | os.PathLike):
-        source = _source(program)
+        source = source_of(program if isinstance(program, str) else Path(program))
         program = parse_source(source)
     if isinstance(program, RelaxedProgram):
         problem = error("E0443", f"{program.name} is a space: some of its values are open", program.span)
         raise SpecError([problem], source)
     return program, source
-
-
-def _source(program: str | os.PathLike[str]) -> SourceFile:
-    if isinstance(program, str) and not (program.endswith(".eos") and "\n" not in program):
-        return SourceFile("<text>", program)
-    return read_source(Path(program))
