@@ -15,7 +15,7 @@ class Timing:
     """Seconds. `prefill`: from the call to the first token, vision tower included; `decode`: per further token."""
 
     prefill: float
-    decode: float | None
+    decode: float
 
 
 class TokenClock(BaseStreamer):
@@ -36,11 +36,11 @@ class TokenClock(BaseStreamer):
     def timing(self, started: float) -> Timing:
         """What was noted, for a call that began at `started`."""
         _, first, *further = self._times
-        return Timing(first - started, (further[-1] - first) / len(further) if further else None)
+        return Timing(first - started, (further[-1] - first) / len(further))
 
 
 def time_generate(model: Any, inputs: Any, new_tokens: int) -> Timing:
-    """Generate exactly `new_tokens` tokens greedily and time them."""
+    """Generate exactly `new_tokens` (at least 2) tokens greedily and time them."""
     clock = TokenClock(model.device)
     if model.device.type == "cuda":
         torch.cuda.synchronize(model.device)

@@ -30,4 +30,9 @@ CODES: dict[str, tuple[str, str]] = {
         "The prompt names image placeholders itself, and their number is not the number of images that were given. "
         "Leave them out: they are put where the model's chat template wants them.\n",
     ),
+    "E0628": (
+        "the model does not fit into memory",
+        "Weights, activations and the cache together need more than there is. `--dtype bfloat16` halves the weights of "
+        "a float32 model; fewer or smaller images shorten the prompt.\n",
+    ),
 }

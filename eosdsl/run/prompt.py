@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any
 
 from eosdsl.diagnostics import SpecError, error
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def prepare(processor: Any, prompt: str, images: Sequence[Image.Image]) -> Any:
@@ -19,10 +20,15 @@ def prepare(processor: Any, prompt: str, images: Sequence[Image.Image]) -> Any:
     Raises:
         SpecError: E0623 for an empty prompt, E0627 where placeholders and images do not match.
     """
-    if not prompt.strip():
-        raise SpecError([error("E0623", "the prompt is empty")])
+    refuse_empty(prompt)
     text = _text(processor, prompt, len(images))
     return processor(text=[text], images=list(images) or None, return_tensors="pt")
+
+
+def refuse_empty(prompt: str) -> None:
+    """Raise SpecError (E0623) where nothing is asked."""
+    if not prompt.strip():
+        raise SpecError([error("E0623", "the prompt is empty", helps=("write a question after --prompt",))])
 
 
 def _text(processor: Any, prompt: str, images: int) -> str:

@@ -33,16 +33,27 @@ class StepView:
     sizes: tuple[float, ...]
 
 
-def draw_overlay(image: Image.Image, view: ImageView, steps: Sequence[StepView]) -> Image.Image:
+def draw_overlay(image: Image.Image, view: ImageView, steps: Sequence[StepView], name: str = "before") -> Image.Image:
     """The image as the model sees it, then one panel a step: survivors clear, the rest dimmed, merged ones tinted."""
     picture = image.convert("RGB")
     scale = _PANEL / max(picture.size)
-    panels = [(f"before: {view.tokens} tokens", _seen_panel(picture, view, scale))]
+    panels = [(f"{name}: {view.tokens} tokens", _seen_panel(picture, view, scale))]
     panels += [
         (f"{step.title}: {len(step.kept)} of {view.tokens} tokens", _step_panel(picture, view, step, scale))
         for step in steps
     ]
     return _sheet(panels, merged=any(size > 1 for step in steps for size in step.sizes))
+
+
+def stack_sheets(sheets: Sequence[Image.Image]) -> Image.Image:
+    """Sheets below one another."""
+    width = max(sheet.width for sheet in sheets)
+    stacked = Image.new("RGB", (width, sum(sheet.height for sheet in sheets)), _PAPER)
+    top = 0
+    for sheet in sheets:
+        stacked.paste(sheet, (0, top))
+        top += sheet.height
+    return stacked
 
 
 def _seen_panel(picture: Image.Image, view: ImageView, scale: float) -> Image.Image:
