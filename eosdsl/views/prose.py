@@ -28,7 +28,7 @@ def describe(program: DiscreteProgram | RelaxedProgram) -> str:
     kind = "operator" if isinstance(program, DiscreteProgram) else "space, to be searched"
     family = f", for models of the family {program.family}" if program.family else ""
     lines = [f"{program.name} ({kind}{family})"]
-    lines += [f"{place}. {_step(step)}" for place, step in enumerate(program.steps, 1)]
+    lines += [f"{place}. {describe_step(step)}" for place, step in enumerate(program.steps, 1)]
     lines.append("Text tokens are never touched.")
     if isinstance(program, DiscreteProgram):
         lines += [f"It is expected that {_constraint(one)}; compiling fails otherwise." for one in program.expectations]
@@ -37,7 +37,8 @@ def describe(program: DiscreteProgram | RelaxedProgram) -> str:
     return "\n\n".join(lines)
 
 
-def _step(step: Step) -> str:
+def describe_step(step: Step) -> str:
+    """One step in a paragraph: where, how many, which, and what becomes of the rest."""
     groups = [_group(group) for group in step.groups]
     text = f"{_where(step.where)}: {groups[0]}"
     text += "".join(f" Of the tokens left over, also {group}" for group in groups[1:])
