@@ -16,6 +16,7 @@ from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.schedule import Schedule
 from eosdsl.models.registry import facts
 from eosdsl.operators.needs import reads_text
+from eosdsl.parsing import parse_source, source_of
 from eosdsl.passes.bind import bind
 from eosdsl.source import SourceFile
 
@@ -165,7 +166,8 @@ def bound_schedule(
     """The program bound to the model, and its source where it was read here. Raises SpecError as `plan` does."""
     source = None
     if isinstance(program, (Path, str)):
-        program, source = _read(program)
+        source = source_of(program)
+        program = parse_source(source)
     if isinstance(program, RelaxedProgram):
         helps = ("search it, or decide every `?`",)
         problem = error("E0332", "a space has no one plan: its values are open", program.span, helps=helps)
@@ -215,14 +217,3 @@ def _one_line(found: re.Match[str]) -> str:
 
 def _before_decoder(stream: str, layer: int) -> bool:
     return stream != "decoder" or layer == 0
-
-
-def _read(program: Path | str) -> tuple[DiscreteProgram | RelaxedProgram, SourceFile]:
-    from eosdsl.parsing import parse_source
-    from eosdsl.reading import read_source
-
-    if isinstance(program, str) and not (program.endswith(".eos") and "\n" not in program):
-        source = SourceFile("<text>", program)
-    else:
-        source = read_source(Path(program))
-    return parse_source(source), source

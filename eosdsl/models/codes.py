@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CODES: dict[str, tuple[str, str]] = {
     "E0641": (
-        "The model folder does not exist.",
+        "the model folder does not exist",
         """A model was named by a path, and nothing is there. Relative paths count from the folder you are in.
 
         Example: `eosdsl plan fastv.eos --model ./lava-7b`
@@ -13,7 +13,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0642": (
-        "The model is not known by this name.",
+        "the model is not known by this name",
         """What is given after `--model` is neither a shipped name, nor a folder, nor a hub id (`owner/name`); or, from
         Python, an object that is no model.
 
@@ -23,7 +23,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0643": (
-        "The folder holds no model.",
+        "the folder holds no model",
         """A model folder has a `config.json`, as `save_pretrained` writes it. This one has none.
 
         Example: `eosdsl plan fastv.eos --model ./` in a folder of specs.
@@ -32,7 +32,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0644": (
-        "The type of model has no profile.",
+        "the type of model has no profile",
         """A family is known to eosdsl by its profile: where its decoder is, how many visual tokens an image gives. The
         `model_type` in this config belongs to no known family, or its vision tower is of an unknown kind.
 
@@ -43,7 +43,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0645": (
-        "The model's config lacks something, or cannot be.",
+        "the model's config lacks something, or cannot be",
         """A number that costs and token counts depend on is missing from `config.json`, or holds a value that no model
         can have: the message names the key.
 
@@ -53,7 +53,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0646": (
-        "The model's config is not JSON.",
+        "the model's config is not JSON",
         """`config.json` is broken: cut off, edited by hand, or a Git LFS pointer in place of the file. The note names
         the line.
 
@@ -61,7 +61,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0647": (
-        "The hub model is out of reach.",
+        "the hub model is out of reach",
         """The name has the form `owner/name` of a hub model. Its config is not in the local cache, and the hub could
         not be reached, or did not give it: no network, `HF_HUB_OFFLINE` set, a gated or misspelt model.
 
@@ -71,7 +71,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0648": (
-        "A model family of an installed package does not load.",
+        "a model family of an installed package does not load",
         """A package names a family in the entry-point group `eosdsl.models`, and importing it failed, or what it names
         is not a `Profile`. The notes say which package and why.
 

@@ -93,7 +93,7 @@ def _collisions(placed: list[PlacedStep]) -> Iterator[Diagnostic]:
         helps = ("join them with `and`: at one site, groups choose one after the other",)
         label = "here again"
         found = error(
-            "E0322", f"two statements reduce at {site_name(one.place.site)}", one.place.span, label, (), helps
+            "E0342", f"two statements reduce at {site_name(one.place.site)}", one.place.span, label, (), helps
         )
         if earlier.place.span and earlier.place.span != one.place.span:
             found = replace(found, labels=(*found.labels, Label(earlier.place.span, "here first")))

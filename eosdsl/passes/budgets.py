@@ -1,4 +1,5 @@
-"""Amounts that cannot be, whatever the image: nothing kept, no number, no curve (E0320, E0325 to E0327, E0329)."""
+"""Amounts that cannot be, whatever the image: ranges without an end (E0325, E0326), and, for programs that were not
+written as text, what the language refuses (E0204, E0205, E0340, E0345)."""
 
 from __future__ import annotations
 
@@ -37,18 +38,18 @@ def _amount(amount: Amount, budget: Budget) -> Diagnostic | None:
     if isinstance(value, Quantity):
         if value.unit not in ("ratio", "tokens"):
             helps = (f"write `{float(value.value):g} tokens`, or a percentage",) if value.unit == "number" else ()
-            return error("E0329", "a budget counts tokens, or is a share of them", span, f"a {value.unit}", helps=helps)
+            return error("E0204", "a budget counts tokens, or is a share of them", span, f"a {value.unit}", helps=helps)
         if value.value < 0:
-            return error("E0320", "a budget cannot be negative", span, "below zero")
+            return error("E0345", "a number of tokens cannot be negative", span, "below zero")
         if value.value == 0 and budget.verb == "retain" and amount is not budget.start:
             helps = ("`remove all` says that no visual token is to be left",)
-            return error("E0320", "this budget keeps no token at all", span, "nothing is kept", helps=helps)
+            return error("E0340", "this retains nothing", span, "no token is left", helps=helps)
         return None
     if isinstance(value, Word) and value.name == "all":
         return None
     if is_adaptive(amount) and budget.verb == "retain":
         return None
-    return error("E0329", "a budget counts tokens, or is a share of them", span, "no number of tokens")
+    return error("E0204", "a budget counts tokens, or is a share of them", span, "no number of tokens")
 
 
 def _range(budget: Budget) -> Iterator[Diagnostic]:
@@ -73,7 +74,7 @@ def _curve(curve: Call) -> Diagnostic | None:
     if curve.name not in CURVES:
         near = get_close_matches(curve.name, CURVES, n=1)
         helps = (f"did you mean `{near[0]}`?",) if near else ("curves are " + ", ".join(CURVES),)
-        return error("E0327", f"there is no curve `{curve.name}`", curve.span, "not a curve", helps=helps)
+        return error("E0205", f"unknown curve `{curve.name}`", curve.span, "not a curve", helps=helps)
     if not curve.arguments:
         return None
     argument = curve.arguments[0]
@@ -82,4 +83,4 @@ def _curve(curve: Call) -> Diagnostic | None:
     if fits and isinstance(value, Quantity) and value.unit == "number" and Fraction(0) < value.value <= 1000:
         return None
     helps = ("only `logistic(steepness: 10)` takes one, above 0 and at most 1000",)
-    return error("E0327", f"`{curve.name}` cannot take this parameter", curve.span, "not here", helps=helps)
+    return error("E0204", f"`{curve.name}` cannot take this parameter", curve.span, "not here", helps=helps)

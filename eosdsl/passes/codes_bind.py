@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CODES: dict[str, tuple[str, str]] = {
     "E0302": (
-        "A layer is past the end of the model.",
+        "a layer is past the end of the model",
         """Layers are counted from 0, so a model of 32 layers has layers 0..31. What runs in one model may not exist
         in a smaller one.
 
@@ -15,20 +15,8 @@ CODES: dict[str, tuple[str, str]] = {
         Instead, name an earlier layer, or a place relative to the depth: `at depth 25%: retain 50%`.
         """,
     ),
-    "E0320": (
-        "The budget keeps no token.",
-        """`retain 0%` and `retain 0 tokens` leave nothing that could be scored, merged into or drawn. It is nearly
-        always a slip of the pen.
-
-        ```eos
-        at layer 2: retain 0%
-        ```
-
-        Instead, keep something, or say that you mean it: `at layer 2: remove all`.
-        """,
-    ),
     "E0321": (
-        "The tower's features were taken before this layer.",
+        "the tower's features were taken before this layer",
         """Many models use the features of a layer before the last one of their tower: LLaVA-1.5 those that encoder
         layer 22 gives, of 24. The layers after it run, but nothing reads what they compute, so a reduction there
         changes nothing.
@@ -40,26 +28,8 @@ CODES: dict[str, tuple[str, str]] = {
         Instead, reduce earlier, or reduce the features themselves: `at encoder output: retain 50%`.
         """,
     ),
-    "E0322": (
-        "Two statements reduce at one site.",
-        """Which of them would come first is not said, so it is not guessed. `layer 0` and `input` are the same site.
-
-        ```eos
-        at layer 2: retain 54 tokens via prune
-        at layer 2: retain 10 tokens via merge
-        ```
-
-        Instead, join them; the second group then chooses among what the first left:
-
-        ```eos
-        at layer 2:
-          retain 54 tokens via prune
-          and retain 10 tokens via merge
-        ```
-        """,
-    ),
     "E0323": (
-        "The numbers of budgets and of layers differ.",
+        "the numbers of budgets and of layers differ",
         """A list of budgets gives one to each layer of a list. A range (`layer 2..8`) takes one budget, which it
         spreads.
 
@@ -71,7 +41,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0324": (
-        "The range runs backwards.",
+        "the range runs backwards",
         """A range names its earlier layer first. With `depth`, which layer is the earlier one depends on the model.
 
         ```eos
@@ -82,7 +52,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0325": (
-        "A budget that depends on the image cannot go over a range.",
+        "a budget that depends on the image cannot go over a range",
         """How many tokens `mass 90%` or `outliers(iqr: 1.5)` keep is known only when they run; there is no end that a
         range could approach step by step.
 
@@ -94,7 +64,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0326": (
-        "A geometric range never reaches zero.",
+        "a geometric range never reaches zero",
         """Without `along`, a range keeps the same share at every layer; no share but zero leads to zero, and zero
         would give up everything at the first layer.
 
@@ -105,20 +75,8 @@ CODES: dict[str, tuple[str, str]] = {
         Instead, write `along linear` or `along cosine`.
         """,
     ),
-    "E0327": (
-        "There is no such curve.",
-        """Budgets go over a range along `geometric` (the default), `linear`, `cosine` or `logistic`. `logistic` takes a
-        steepness above 0, by default 10.
-
-        ```eos
-        at layer 2..8: retain 25% along sine
-        ```
-
-        Instead, take one of the four: `at layer 2..8: retain 25% along cosine`.
-        """,
-    ),
     "E0328": (
-        "The pick needs the whole grid of tokens.",
+        "the pick needs the whole grid of tokens",
         """`grid(2x2)` takes one anchor from every cell of the image, so it brings its own number of anchors. Once
         tokens have been given up there is no whole grid any more, and images of several tiles never form one.
 
@@ -130,19 +88,8 @@ CODES: dict[str, tuple[str, str]] = {
         Instead, let it come first, or take another pick.
         """,
     ),
-    "E0329": (
-        "A budget is a number of tokens or a share of them.",
-        """Other units (FLOPs, milliseconds) and bare numbers say nothing about how many tokens to keep.
-
-        ```eos
-        at layer 2: retain 64
-        ```
-
-        Instead, write `retain 64 tokens` or `retain 25%`.
-        """,
-    ),
     "E0330": (
-        "An expectation does not hold on this model.",
+        "an expectation does not hold on this model",
         """`expect` is a test in the language. On the model at hand the measure has another value than the spec
         promises: the message says which. Measures count as `eosdsl plan` does; a ratio is of the full model.
 
@@ -155,7 +102,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0331": (
-        "An expectation cannot be measured.",
+        "an expectation cannot be measured",
         """Measures are `tokens(mean)`, `tokens(max)`, `tokens(layer 9)`, `flops`, `prefill_flops` and `kv_cache`;
         each with a ratio of the full model or an amount in its own unit. `latency` needs a table of the machine.
 
@@ -167,7 +114,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0332": (
-        "A space has no one plan.",
+        "a space has no one plan",
         """A space leaves values open, so it stands for many operators with as many costs; it cannot be planned or
         compiled as it is.
 
@@ -180,7 +127,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0401": (
-        "The spec is for another family of models.",
+        "the spec is for another family of models",
         """`operator NAME for FAMILY` says which models a spec is meant for; the model at hand is of another family.
 
         ```eos
@@ -191,7 +138,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0402": (
-        "There is no such family of models.",
+        "there is no such family of models",
         """`for` names a family that neither eosdsl nor an installed package has a profile for.
 
         ```eos
@@ -202,7 +149,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0403": (
-        "The site cannot give what is asked for.",
+        "the site cannot give what is asked for",
         """Scores, picks and behaviours may read attention, keys or values; not every site has them. Before the first
         layer no attention exists, a vision tower never sees the text, some towers have no CLS token, and a language
         model has none.
@@ -216,7 +163,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "E0404": (
-        "The model has no vision tower that can be reduced.",
+        "the model has no vision tower that can be reduced",
         """The statement names a place in the vision tower, and the profile of this model knows none.
 
         ```eos
@@ -227,7 +174,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "I0341": (
-        "A default score was taken.",
+        "a default score was taken",
         """No `by` is written, so the score that suits the site was taken: attention of the prompt's last row at decoder
         layers, attention of the CLS token in a tower that has one, the norm of the hidden state otherwise.
 
@@ -239,7 +186,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "W0341": (
-        "A statement reduces nothing.",
+        "a statement reduces nothing",
         """All tokens that arrive are kept: the budget is all of them, or the same as an earlier one. Percentages are
         of what the image started with, not of what arrives.
 
@@ -251,7 +198,7 @@ CODES: dict[str, tuple[str, str]] = {
         """,
     ),
     "W0342": (
-        "A budget grows.",
+        "a budget grows",
         """More tokens are asked for than arrive. Tokens that were given up do not come back, so everything is kept.
 
         ```eos

@@ -17,10 +17,11 @@ from eosdsl.source import Span
 
 @dataclass(frozen=True)
 class _Idle:
-    """A site that keeps all that arrives; `asked` is what its budget names."""
+    """A site that keeps all that arrives; `asked` is what its budget names; `reduced`: earlier sites gave tokens up."""
 
     reduction: SiteReduction
     asked: int
+    reduced: bool
     span: Span | None
 
 
@@ -46,7 +47,7 @@ def _idle(reduction: SiteReduction, count: SiteCount, image: ImageTokens) -> _Id
     unreduced = image.original if reduction.site.stream == "decoder" else image.patches
     asked = sum(_asked(group, unreduced, count.incoming) for group in reduction.groups)
     amount = reduction.groups[0].amount
-    return _Idle(reduction, asked, amount.span or reduction.span)
+    return _Idle(reduction, asked, count.incoming < unreduced, amount.span or reduction.span)
 
 
 def _asked(group: BoundGroup, unreduced: int, incoming: int) -> int:
@@ -61,13 +62,14 @@ def _finding(sites: list[_Idle]) -> Diagnostic:
     arriving, where = first.reduction.incoming, sites_name([one.reduction.site for one in sites])
     percent = first.reduction.groups[0].amount.amount
     helps: tuple[str, ...] = ()
-    if isinstance(percent.value, Quantity) and percent.value.unit == "ratio" and percent.of == "original":
+    is_share = isinstance(percent.value, Quantity) and percent.value.unit == "ratio"
+    if is_share and percent.of == "original" and first.reduced:
         helps = ("percentages are of what the image started with; `of incoming` counts what arrives",)
     if first.asked > arriving:
         message = f"the budget grows at {where}: {first.asked} tokens are asked for where {arriving} arrive"
         return warning("W0342", message, first.span, "everything is kept", helps=helps)
     message = f"nothing is reduced at {where}: all {arriving} tokens that arrive are kept"
-    return warning("W0341", message, first.span, "everything is kept", helps=helps if len(sites) > 1 else ())
+    return warning("W0341", message, first.span, "everything is kept", helps=helps)
 
 
 def _own_counts(reduction: SiteReduction, count: SiteCount, image: ImageTokens) -> Iterator[Diagnostic]:

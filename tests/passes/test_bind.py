@@ -1,0 +1,210 @@
+"""Binding: sites in forward order, tokens entering every layer, defaults, and what cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from bind_helpers import bound, codes, findings, program_of
+
+from eosdsl.ir.nodes import LayerRef
+from eosdsl.models.registry import facts
+from eosdsl.passes.bind import bind
+from eosdsl.passes.sites import site_name
+from eosdsl.render.text import render_text
+from eosdsl.source import SourceFile
+
+
+def entering(text: str, model: str = "llava") -> list[tuple[int, int]]:
+    """Layers and tokens, run by run: (first layer, tokens)."""
+    tokens = bound(text, model).decoder_tokens
+    return [(i, n) for i, n in enumerate(tokens) if i == 0 or n != tokens[i - 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("at layer 2: retain 50% by attention(query: last) via prune", [(0, 576), (2, 288)]),
+        ("at layers 8, 16, 24: retain 50%, 25%, 12.5%", [(0, 576), (8, 288), (16, 144), (24, 72)]),
+        ("at input: retain 64 tokens", [(0, 64)]),
+        ("at layer 5 after attention: retain 1/3", [(0, 576), (6, 192)]),
+        ("at layer 31 after attention: retain 1/3", [(0, 576)]),
+        ("at layer 16: retain 10%\nat layer 2: retain 50%", [(0, 576), (2, 288), (16, 58)]),
+        ("at depth 25%: retain 50%", [(0, 576), (8, 288)]),
+        ("at layer 10: remove all", [(0, 576), (10, 0)]),
+        ("at layer 10: retain 600 tokens", [(0, 576)]),
+        ("at encoder output: retain 64 tokens\nat layer 3: retain 50%", [(0, 64)]),
+    ],
+)
+def test_tokens_entering_the_decoder(text: str, expected: list[tuple[int, int]]) -> None:
+    assert entering(text) == expected
+
+
+def test_sites_are_in_forward_order_whatever_the_order_of_lines() -> None:
+    program = program_of(
+        "at layer 5 after attention: retain 10%\nat layer 5: retain 20%\nat encoder output: retain 60%\n"
+        "at encoder layer 22: retain 80%\nat input: retain 50%\nat encoder layer 3 after attention: retain 90%"
+    )
+    schedule, _ = bind(program.model_copy(update={"steps": program.steps[::-1]}), facts("llava"))
+    assert schedule is not None
+    assert [site_name(r.site) for r in schedule.reductions] == [
+        "encoder layer 3 after attention",
+        "encoder layer 22",
+        "encoder output",
+        "input",
+        "layer 5",
+        "layer 5 after attention",
+    ]
+    assert [r.statement for r in schedule.reductions] == [5, 4, 3, 2, 1, 0]
+
+
+def test_tome_in_the_tower() -> None:
+    """16 of 576 patches go in each of 23 layers: 576 - 16 * 23 = 208 reach the decoder."""
+    schedule = bound("at encoder layers 0..22 after attention: remove 16 tokens by norm(hidden) via merge")
+    assert schedule.encoder_tokens == tuple(576 - 16 * layer for layer in range(24))
+    assert set(schedule.decoder_tokens) == {208}
+
+
+def test_a_place_relative_to_the_depth_moves_with_the_model() -> None:
+    for model, layer in (("llava-1.5-7b", 8), ("llava-1.5-13b", 10), ("qwen2-vl-7b", 7)):
+        assert bound("at depth 25%: retain 50%", model).reductions[0].site.layer == layer
+
+
+def test_mean_tokens_are_exact() -> None:
+    assert bound("at layer 2: retain 50%").mean_tokens == (2 * 576 + 30 * 288) / 32
+
+
+@pytest.mark.parametrize(
+    ("site", "model", "score"),
+    [
+        ("layer 1", "llava", "attention(query: last)"),
+        ("layer 0 after attention", "llava", "attention(query: last)"),
+        ("input", "llava", "norm(hidden)"),
+        ("layer 0", "llava", "norm(hidden)"),
+        ("encoder layer 0", "llava", "norm(hidden)"),
+        ("encoder layer 1", "llava", "attention(query: cls)"),
+        ("encoder layer 0 after attention", "llava", "attention(query: cls)"),
+        ("encoder output", "llava", "attention(query: cls)"),
+        ("encoder output", "siglip", "norm(hidden)"),
+        ("encoder layer 5", "qwen2-vl", "norm(hidden)"),
+    ],
+)
+def test_default_scores(site: str, model: str, score: str) -> None:
+    """The same as written out, and information says which one was taken."""
+    written = bound(f"at {site}: retain 50% by {score}", model)
+    taken = bound(f"at {site}: retain 50%", model)
+    assert taken == written
+    _, found = bind(program_of(f"at {site}: retain 50%"), taken.model)
+    assert [d.code for d in found] == ["I0341"]
+    assert score in found[0].message
+
+
+def test_defaults_that_differ_over_sites_are_told_apart() -> None:
+    _, found = bind(program_of("at layers 0..3: retain 50%, 40%, 30%, 20%"), facts("llava"))
+    assert [d.message.partition("ranked by ")[2] for d in found] == [
+        "norm(hidden) at input",
+        "attention(query: last) at layers 1..3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "code", "says"),
+    [
+        ("at layer 32: retain 50%", "llava", "E0302", "layer 32 is past the last decoder layer"),
+        ("at layers 8, 40: retain 50%, 25%", "llava", "E0302", "layer 40"),
+        ("at layer 2..40: retain 50%", "llava", "E0302", "layer 40"),
+        ("at layers 2..40: retain 50% of incoming", "llava", "E0302", "layer 40"),
+        ("at encoder layer 24: retain 50%", "llava", "E0302", "encoder layer 24 is past the last encoder layer"),
+        ("at encoder layer 23: retain 50%", "llava", "E0321", "encoder layer 23"),
+        ("at layer 2: retain 50%\nat depth 6.25%: retain 25%", "llava", "E0342", "layer 2"),
+        ("at layer 2..8: remove all", "llava", "E0326", "zero"),
+        ("operator x for qwen2_vl\nat layer 2: retain 50%", "llava", "E0401", "qwen2_vl"),
+        ("operator x for lava\nat layer 2: retain 50%", "llava", "E0402", "lava"),
+        ("at layer 2: retain 50% by attention(query: cls)", "llava", "E0403", "attention"),
+        ("at encoder output: retain 50% by attention(query: cls)", "siglip", "E0403", "attention"),
+        ("at encoder output: retain 50% by attention(query: text)", "llava", "E0403", "attention"),
+        ("at encoder layer 3: retain 50% by norm(hidden) + attention(query: last)", "llava", "E0403", "attention"),
+        ("at layer 9: retain 50% by attention(query: last, layer: 10)", "llava", "E0403", "attention"),
+        ("at layer 9 after attention: retain 50% by attention(layer: next)", "llava", "E0403", "attention"),
+    ],
+)
+def test_what_cannot_be(text: str, model: str, code: str, says: str) -> None:
+    schedule, found = bind(program_of(text), bound("at layer 2: retain 50%", model).model)
+    assert schedule is None
+    (problem,) = [d for d in found if d.is_error]
+    assert problem.code == code
+    assert says in problem.message
+    assert problem.span is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at layer 9: retain 50% by attention(query: last, layer: 9)",
+        "at layer 9: retain 50% by attention(query: last, layer: 3)",
+        "at input: retain 50% by attention(query: last, layer: next)",
+        "at input: retain 50% by attention(query: last, layer: 0)",
+        "at layer 9 after attention: retain 50% by attention(query: last, layer: 9)",
+        "at encoder output: retain 50% by attention(query: cls, layer: 22)",
+        "at encoder layer 4: retain 50% by attention(query: all)",
+        "operator x for llava\nat layer 2: retain 50%",
+    ],
+)
+def test_what_can_be(text: str) -> None:
+    assert codes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("at layer 2: retain 100%", ["W0341"]),
+        ("at layer 2: retain all", ["W0341"]),
+        ("at layer 2: remove 0 tokens", ["W0341"]),
+        ("at layer 2: retain 1000 tokens", ["W0342"]),
+        ("at layers 2, 8: retain 50%", ["W0341"]),
+        ("at layers 2..8: retain 50%", ["W0341"]),
+        ("at layers 8, 16: retain 25%, 50%", ["W0342"]),
+        ("at layer 2: retain 25%\nat layer 4..8: retain 50%", ["W0342"]),
+        ("at layer 2: retain 12 tokens\nat layer 4..30: retain 10 tokens", []),
+        ("at layers 2, 8: retain 50% of incoming", []),
+        ("at layer 2: remove all\nat layer 3: retain 50%", ["W0342"]),
+    ],
+)
+def test_steps_that_do_nothing_warn_once_and_bind(text: str, expected: list[str]) -> None:
+    assert codes(text) == expected
+    assert bound(text).decoder_tokens
+
+
+def test_warnings_point_at_the_budget_and_name_the_layers() -> None:
+    (found,) = findings("at layers 2..8: retain 50%")
+    assert found.message.startswith("nothing is reduced at layers 3..8")
+    assert "of incoming" in found.helps[0]
+    (grows,) = findings("at layers 8, 16: retain 25%, 50%")
+    assert grows.span is not None and grows.span.column == 30
+    assert "288 tokens are asked for where 144 arrive" in grows.message
+
+
+def test_the_error_of_the_language_page_word_by_word() -> None:
+    text = "operator fastv for llava\nat layer 40: retain 50% by attention(query: last)\n"
+    source = SourceFile("specs/methods/fastv.eos", text)
+    _, found = bind(program_of(text), facts("llava"))
+    assert render_text(found, source, color=False).rstrip() == (
+        """error[E0302]: layer 40 is past the last decoder layer
+ --> specs/methods/fastv.eos:2:10
+  |
+2 | at layer 40: retain 50% by attention(query: last)
+  |          ^^ llava-1.5-7b has decoder layers 0..31
+  |
+  = help: the published FastV drops at layer 2"""
+    )
+
+
+def test_a_depth_range_that_collapses_backwards_is_found_when_bound() -> None:
+    program = program_of("at layer 20..24: retain 50%")
+    backwards = program.steps[0].where.model_copy(update={"layers": (LayerRef(index=24), LayerRef(index=20))})
+    steps = (program.steps[0].model_copy(update={"where": backwards}),)
+    _, found = bind(program.model_copy(update={"steps": steps}), facts("llava"))
+    assert [d.code for d in found if d.is_error] == ["E0324"]
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    text = "operator x for lava\nat layer 40: retain 50%\nat encoder layer 3: retain 50% by attention(query: last)\n"
+    assert sorted(codes(text)) == ["E0302", "E0402", "E0403"]
