@@ -1,4 +1,4 @@
-"""`eosdsl check`: findings on files, folders or standard input."""
+"""`eosdsl check`: findings on files, folders or standard input, and their fixes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from eosdsl.cli.console import say, settings_of, spec_source, wants_color
-from eosdsl.cli.exits import CLEAN, exit_code
+from eosdsl.cli.changes import put, show_difference
+from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
+from eosdsl.cli.exits import FINDINGS, exit_code
 from eosdsl.cli.options import (
     AllowOutside,
     Color,
@@ -24,13 +25,16 @@ from eosdsl.cli.options import (
 )
 from eosdsl.cli.specs import expand
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError
+from eosdsl.fixing import Check, fix_source
 from eosdsl.render.findings import Findings
 from eosdsl.render.formats import render
+from eosdsl.source import SourceFile
 
 EXAMPLES = """
 eosdsl check fastv.eos                       one file, for any model
 eosdsl check specs --model llava-1.5-7b      every spec in a folder, on one model
 eosdsl check fastv.eos --set budget=16       with a param overridden
+eosdsl check fastv.eos --diff                what --fix would change
 cat fastv.eos | eosdsl check - --stdin-filename fastv.eos
 eosdsl check specs --output-format github    for a pull request
 """
@@ -41,6 +45,9 @@ Specs = Annotated[list[str], typer.Argument(metavar="SPEC", help="Files, folders
 def command(
     specs: Specs,
     model: Model = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend in place what can be mended safely.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, write nothing.")] = False,
+    unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="With fixes that are guesses.")] = False,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     output_format: Format = OutputFormat.TEXT,
@@ -54,29 +61,59 @@ def command(
     Without --model, what holds for every model is checked; with it, the flow of tokens through that model too.
     """
     settings = settings_of(set_)
-    findings = [_findings(spec, model, settings, allow_outside, stdin_filename) for spec in expand(specs)]
-    shown = [_errors_only(f) for f in findings] if quiet else findings
+
+    def look(source: SourceFile) -> list[Diagnostic]:
+        from eosdsl.checking import check_source
+
+        return check_source(source, model, settings=settings, allow_outside=allow_outside)
+
+    read = [(spec, _read(spec, stdin_filename)) for spec in expand(specs)]
+    if diff:
+        raise typer.Exit(_show_fixes([one for _, one in read], look, unsafe_fixes, color))
+    findings = [_mended(spec, one, look, unsafe_fixes) if fix else _checked(one, look) for spec, one in read]
+    shown = [_errors_only(one) for one in findings] if quiet else findings
     text = render(shown, output_format.value, wants_color(color, sys.stdout))
-    if text:
-        say(text)
-    if output_format is OutputFormat.TEXT and not quiet:
-        say(("\n" if text else "") + _summary(findings))
-    code = exit_code(d for f in findings for d in f.diagnostics)
-    if code != CLEAN:
+    summary = _summary(findings) if output_format is OutputFormat.TEXT and not quiet else ""
+    report = "\n\n".join(part for part in (text, summary) if part)
+    if report:
+        say(report, to_stderr=fix and "-" in specs)
+    if code := exit_code(d for one in findings for d in one.diagnostics):
         raise typer.Exit(code)
 
 
-def _findings(
-    spec: str, model: str | None, settings: dict[str, str], allow_outside: bool, stdin_filename: str | None
-) -> Findings:
-    from eosdsl.checking import check_source
-
+def _read(spec: str, stdin_filename: str | None) -> Findings:
+    """The text of a spec, not looked at yet; or why it cannot be read."""
     try:
         source = spec_source(spec, stdin_filename)
     except SpecError as problem:
         return Findings(spec, None, tuple(problem.diagnostics))
-    found = check_source(source, model, settings=settings, allow_outside=allow_outside)
-    return Findings(source.name, source, tuple(found))
+    return Findings(source.name, source, ())
+
+
+def _checked(read: Findings, look: Check) -> Findings:
+    return read if read.source is None else Findings(read.name, read.source, tuple(look(read.source)))
+
+
+def _mended(spec: str, read: Findings, look: Check, unsafe: bool) -> Findings:
+    """The text with its fixes written; what is left to find in it."""
+    if read.source is None:
+        return read
+    fixed = fix_source(read.source, look, unsafe=unsafe)
+    put(spec, read.source, fixed.source.text)
+    return Findings(read.name, fixed.source, tuple(fixed.remaining))
+
+
+def _show_fixes(read: Sequence[Findings], look: Check, unsafe: bool, color: ColorMode) -> int:
+    """Print what fixes would change; the exit code: 1 where something would, 2 where a file could not be read."""
+    code = exit_code(d for one in read for d in one.diagnostics)
+    for one in read:
+        if one.source is None:
+            complain(one.diagnostics, None, color)
+            continue
+        fixed = fix_source(one.source, look, unsafe=unsafe)
+        show_difference(one.source, fixed.source.text)
+        code = code or (FINDINGS if fixed.applied else 0)
+    return code
 
 
 def _errors_only(findings: Findings) -> Findings:
@@ -85,11 +122,15 @@ def _errors_only(findings: Findings) -> Findings:
 
 
 def _summary(findings: Sequence[Findings]) -> str:
-    """`2 errors and 1 warning in 3 files.`"""
-    diagnostics = [d for f in findings for d in f.diagnostics]
+    """`2 errors and 1 warning in 3 files.`, with how many can be mended."""
+    diagnostics = [d for one in findings for d in one.diagnostics]
     files = _count(len(findings), "file")
     parts = [_count(number, name) for name, number in _by_severity(diagnostics).items() if number]
-    return f"{' and '.join(parts)} in {files}." if parts else f"{files}: nothing to report."
+    if not parts:
+        return f"{files}: nothing to report."
+    safe = sum(d.fix is not None and d.fix.applicability == "safe" for d in diagnostics)
+    mendable = f" --fix mends {safe} of them." if safe else ""
+    return f"{_joined(parts)} in {files}.{mendable}"
 
 
 def _by_severity(diagnostics: Iterable[Diagnostic]) -> dict[str, int]:
@@ -101,3 +142,7 @@ def _by_severity(diagnostics: Iterable[Diagnostic]) -> dict[str, int]:
 
 def _count(number: int, name: str) -> str:
     return f"{number} {name}" + ("" if number == 1 else "s")
+
+
+def _joined(parts: list[str]) -> str:
+    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]

@@ -26,9 +26,9 @@ def wants_color(mode: ColorMode, stream: TextIO) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
-def say(text: str) -> None:
+def say(text: str, *, to_stderr: bool = False) -> None:
     """One piece of text and a line end, to standard output. Characters that the terminal lacks are escaped."""
-    _write(sys.stdout, text)
+    _write(sys.stderr if to_stderr else sys.stdout, text)
 
 
 def complain(diagnostics: Sequence[Diagnostic], source: SourceFile | None, mode: ColorMode = ColorMode.AUTO) -> None:

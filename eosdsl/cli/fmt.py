@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from eosdsl.cli.changes import put, show_difference
 from eosdsl.cli.console import complain, say, spec_source
 from eosdsl.cli.exits import FINDINGS, exit_code
 from eosdsl.cli.options import Color, ColorMode, Quiet, StdinFilename, Verbose
@@ -30,8 +28,9 @@ Specs = Annotated[list[str], typer.Argument(metavar="SPEC", help="Files, folders
 
 @dataclass(frozen=True)
 class Formatted:
-    """A text before and after."""
+    """A text before and after; `spec` is the argument it came from."""
 
+    spec: str
     source: SourceFile
     text: str
 
@@ -57,21 +56,21 @@ def command(
     results: list[Formatted] = []
     for spec in expand(specs):
         try:
-            results.append(_formatted(spec_source(spec, stdin_filename)))
+            results.append(_formatted(spec, spec_source(spec, stdin_filename)))
         except SpecError as problem:
             complain(problem.diagnostics, problem.source, color)
             problems.extend(problem.diagnostics)
-    changed = [result for result in results if result.changed]
     for result in results:
         _put(result, check, diff, quiet)
+    changed = sum(result.changed for result in results)
     if not quiet and not diff and "-" not in specs:
-        typer.echo(_summary(len(changed), len(results), check), err=True)
+        typer.echo(_summary(changed, len(results), check), err=True)
     code = exit_code(problems) or (FINDINGS if changed and (check or diff) else 0)
     if code:
         raise typer.Exit(code)
 
 
-def _formatted(source: SourceFile) -> Formatted:
+def _formatted(spec: str, source: SourceFile) -> Formatted:
     """The formatted text, with the line ends that the file had. Raises SpecError with the source."""
     from eosdsl.syntax.format import format_text
 
@@ -79,42 +78,25 @@ def _formatted(source: SourceFile) -> Formatted:
         text = format_text(source.text.replace("\r\n", "\n"))
     except SpecError as problem:
         raise SpecError(problem.diagnostics, source) from problem
-    return Formatted(source, text.replace("\n", "\r\n") if "\r\n" in source.text else text)
+    return Formatted(spec, source, text.replace("\n", "\r\n") if "\r\n" in source.text else text)
 
 
 def _put(result: Formatted, check: bool, diff: bool, quiet: bool) -> None:
     """Write, print or only name one result."""
     if diff:
-        sys.stdout.write(_difference(result))
-    elif check:
-        if result.changed and not quiet:
-            say(f"would reformat {result.source.name}")
-    elif result.source.name == "<stdin>" or result.source.path is None:
-        sys.stdout.write(result.text)
-    elif result.changed:
-        _write(result.source.path, result.text)
-
-
-def _difference(result: Formatted) -> str:
-    name = result.source.name
-    before, after = result.source.text.splitlines(keepends=True), result.text.splitlines(keepends=True)
-    return "".join(difflib.unified_diff(before, after, name, name))
-
-
-def _write(path: Path, text: str) -> None:
-    from eosdsl.writing import file_in_one_piece
-
-    target = path.resolve()  # a link stays a link
-    with file_in_one_piece(target) as unfinished:
-        unfinished.write_bytes(text.encode())
-        mode = target.stat().st_mode
-    if target.stat().st_mode != mode:
-        target.chmod(mode)
+        show_difference(result.source, result.text)
+    elif not check:
+        put(result.spec, result.source, result.text)
+    elif result.changed and not quiet:
+        say(f"would reformat {result.source.name}")
 
 
 def _summary(changed: int, total: int, check: bool) -> str:
     verb = "would be reformatted" if check else "reformatted"
-    same = total - changed
-    parts = [f"{changed} file{'s' if changed != 1 else ''} {verb}"] if changed else []
-    parts += [f"{same} file{'s' if same != 1 else ''} left unchanged"] if same else []
+    parts = [f"{_files(changed)} {verb}"] if changed else []
+    parts += [f"{_files(total - changed)} left unchanged"] if total > changed else []
     return ", ".join(parts) + "." if parts else "no files."
+
+
+def _files(number: int) -> str:
+    return f"{number} file" + ("" if number == 1 else "s")

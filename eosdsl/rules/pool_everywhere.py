@@ -19,7 +19,7 @@ at input: retain 25% by norm(hidden) via pool
 ## Use instead
 
 ```eos
-at input: retain 25% pick grid(2x2) via pool(within: window(2x2))
+at input: retain 25% by norm(hidden) via merge with attention_bias: log_size
 ```
 """
 
@@ -32,7 +32,7 @@ from eosdsl.ir.quantities import Call, Word
 from eosdsl.rules.base import Rule, Subject
 from eosdsl.rules.support import groups, parts
 
-_OWN_SUPPORT = frozenset({"bipartite", "grid", "distinct", "density_peaks"})  # these picks say who may go where
+_OWN_SUPPORT = frozenset({"bipartite", "distinct", "density_peaks"})  # these picks say who may go where
 
 
 class PoolEverywhere(Rule):
