@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from torch import Tensor
 
-Query = Literal["last", "cls", "text", "raters", "all"]
+Query = Literal["last", "cls", "text", "raters", "visual", "all"]
 Feature = Literal["hidden", "keys", "values"]
 Weight = Literal["size", "mean", "score", "sum"]
 Combine = Literal["average", "add_mean", "add_sum", "sequential"]
@@ -28,11 +28,13 @@ Combine = Literal["average", "add_mean", "add_sum", "sequential"]
 class AttentionProbe:
     """Wanted: post-softmax attention of these query rows over the visual tokens, at this layer.
 
-    `previous`/`next` are relative to the site; a number is a layer of the same stream.
+    `previous`/`next` are relative to the site; a number is a layer of the same stream. `concatenated` asks for one
+    softmax over queries and keys with their heads side by side, scaled by the whole width (H = 1 then).
     """
 
     query: Query
     layer: Literal["previous", "next"] | int = "previous"
+    concatenated: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,26 @@ class ValuesProbe:
     """Wanted: values of the tokens, from the same layer as the keys, heads concatenated."""
 
 
-Probe = AttentionProbe | KeysProbe | ValuesProbe
+@dataclass(frozen=True)
+class TextProbe:
+    """Wanted: features of the question in the space of the tokens: `text` [G, T, F]."""
+
+
+@dataclass(frozen=True)
+class LearnedProbe:
+    """Wanted: scores [G, N] by a learned module of this name."""
+
+    module: str
+
+
+Probe = AttentionProbe | KeysProbe | ValuesProbe | TextProbe | LearnedProbe
+
+
+def feature_probes(feature: Feature) -> frozenset[Probe]:
+    """What must be asked for to read these features of the tokens."""
+    if feature == "hidden":
+        return frozenset()
+    return frozenset({KeysProbe() if feature == "keys" else ValuesProbe()})
 
 
 @dataclass(frozen=True)
@@ -62,9 +83,11 @@ class Tokens:
 
     hidden [G, N, D]; sizes [G, N] float32, how many original tokens a row stands for; index [G, N] int64, the original
     (unreduced) place of a row in its image: it seeds `random`, orders `position`, breaks ties and finds grid cells;
-    grid (rows, columns) of the unreduced image, None where it has none; text [G, T, F] text features of the image's
-    question; scores [G, N] float32 are those of the group at work, filled in by the reduction; `ascending` promises
-    that `index` ascends along every image (it does until a step orders its rows otherwise).
+    grid (rows, columns) of the unreduced image, None where it has none; frame [G, N] int64, the frame of a video that a
+    row comes from; text [G, T, F] and text_valid [G, T], features of the image's question; learned: scores [G, N] by
+    module. `ascending` promises that `index` ascends along every image (it does until a step orders rows otherwise).
+    The reduction fills in for the group at work: scores [G, N] float32, and free [G, N] bool, the rows that earlier
+    groups left.
     """
 
     hidden: Tensor
@@ -76,8 +99,12 @@ class Tokens:
     attention: Mapping[AttentionProbe, AttentionRows] = field(default_factory=dict)
     text: Tensor | None = None
     grid: tuple[int, int] | None = None
-    scores: Tensor | None = None
+    frame: Tensor | None = None
+    text_valid: Tensor | None = None
+    learned: Mapping[str, Tensor] = field(default_factory=dict)
     ascending: bool = True
+    scores: Tensor | None = None
+    free: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -156,23 +183,38 @@ class Score(Operator, ABC):
 class Similarity(Operator, ABC):
     """Says how alike a token and an anchor are: higher is more alike."""
 
+    identical: ClassVar[float] = 1.0
+    """The similarity of equals: distance is `identical` - similarity."""
+
     @abstractmethod
-    def matrix(self, tokens: Tokens, anchors: Tensor) -> Tensor:
-        """Similarity [G, K, N] float32 of anchors [G, K] (rows; -1 may give anything finite) to all tokens."""
+    def matrix(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None) -> Tensor:
+        """Similarity [G, K, C] float32 of rows anchors [G, K] to rows columns [G, C], None: to all N.
+
+        Rows of -1 stand for nothing and may give anything finite.
+        """
 
 
 class Support(Operator, ABC):
     """Says which tokens an anchor may take in."""
 
+    reads_all: ClassVar[bool] = False
+    """Whether `columns` must be all tokens, retained ones too, for the support to be told."""
+
     @abstractmethod
-    def mask(self, tokens: Tokens, anchors: Tensor, similarity: Tensor) -> Tensor:
-        """[G, K, N] bool, broadcastable: may anchor i take token j. `similarity` [G, K, N] is the behaviour's."""
+    def mask(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None, distance: Tensor) -> Tensor:
+        """[G, K, C] bool, broadcastable: may anchor i take token j. `distance` [G, K, C] is by its similarity."""
 
 
 class Pick(Operator, ABC):
-    """Chooses anchors. `uses_score` False: the scores are not read (and need not be computed)."""
+    """Chooses anchors."""
 
-    uses_score: ClassVar[bool] = True
+    anchored: ClassVar[bool] = True
+    """False where rows have no anchor among the tokens and start empty (`extra`)."""
+
+    @property
+    def uses_score(self) -> bool:
+        """Whether the scores are read; where they are not they need not be computed."""
+        return True
 
     def own_count(self, incoming: int, grid: tuple[int, int] | None) -> int | None:
         """The number of anchors, where the pick brings its own (`grid(2x2)`); None where the budget decides."""
@@ -187,6 +229,16 @@ class Pick(Operator, ABC):
         """The support that goes with the pick, used where the behaviour names none."""
         return None
 
+    def own_order(self, tokens: Tokens, anchors: Tensor, *, by_score: bool) -> Tensor | None:
+        """Sort keys [G, K], ascending, for `order: score` or `order: anchors_then_rest`, where the pick has its own."""
+        del tokens, anchors, by_score
+        return None
+
+    def priority(self, tokens: Tokens, scores: Tensor) -> Tensor:
+        """What goes first [G, N] where the budget `distance` decides: the scores, or the pick's own."""
+        del tokens
+        return scores
+
     @abstractmethod
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
         """Anchors [G, most] int64 in ascending row order, -1 after an image's own count.
@@ -194,6 +246,27 @@ class Pick(Operator, ABC):
         free [G, N] bool: rows that may be chosen (valid, not taken by earlier groups); counts [G] int64: anchors wanted
         per image, at most `most`, never more than are free. Ties go to the lower position.
         """
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an adaptive budget decides: `counts` [G] int64, at least one; `chosen` [G, N] bool where it also chooses."""
+
+    counts: Tensor
+    chosen: Tensor | None = None
+
+
+class Budget(Operator, ABC):
+    """A number of anchors that depends on what is in the image."""
+
+    @property
+    def uses_score(self) -> bool:
+        """Whether the scores are read."""
+        return True
+
+    @abstractmethod
+    def decide(self, tokens: Tokens, scores: Tensor, free: Tensor, pick: Pick) -> Decision:
+        """How many of the rows `free` [G, N] a group that chooses by `pick` takes."""
 
 
 class Behaviour(Operator, ABC):
@@ -205,6 +278,9 @@ class Absorbing(Behaviour, ABC):
 
     sharp: ClassVar[bool] = False
     """True where every column of A has one entry, at the largest affinity: the reduction then scatters."""
+
+    copies: ClassVar[bool] = False
+    """True where anchors take copies: of other anchors too, and of tokens that others take in as well."""
 
     similarity: Similarity | None = Field(
         default=None, description="likeness of token and anchor; else the pick's own or cosine"
@@ -223,9 +299,10 @@ class Absorbing(Behaviour, ABC):
 
     @abstractmethod
     def weights(self, affinity: Tensor) -> Tensor:
-        """A [G, K, N] float32 from affinity [G, K, N]: the similarity, -inf where anchor i may not take token j.
+        """A [G, K, C] float32 from affinity [G, K, C]: the similarity, -inf where anchor i may not take token j.
 
-        Columns of A sum to at most one; a token that no anchor may take has a zero column: it is dropped.
+        Columns of A sum to at most one (unless it `copies`); a token that no anchor may take has a zero column: it is
+        dropped.
         """
 
     def probes(self) -> frozenset[Probe]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, error
 from eosdsl.ir.quantities import Argument, Call, Dims, Open, Quantity, Value, Word
-from eosdsl.operators.base import Behaviour, Operator, Pick, Score, Similarity, Support
+from eosdsl.operators.base import Behaviour, Budget, Operator, Pick, Score, Similarity, Support
 from eosdsl.operators.parameters import Accepts, Nested, Parameter, parameters
 from eosdsl.operators.registry import SINGULAR, Kind, operators
 from eosdsl.source import Span
@@ -35,6 +35,8 @@ def bind_call(kind: Literal["behaviours"], call: Call) -> tuple[Behaviour | None
 def bind_call(kind: Literal["similarities"], call: Call) -> tuple[Similarity | None, list[Diagnostic]]: ...
 @overload
 def bind_call(kind: Literal["supports"], call: Call) -> tuple[Support | None, list[Diagnostic]]: ...
+@overload
+def bind_call(kind: Literal["budgets"], call: Call) -> tuple[Budget | None, list[Diagnostic]]: ...
 @overload
 def bind_call(kind: Kind, call: Call) -> tuple[Operator | None, list[Diagnostic]]: ...
 def bind_call(kind: Kind, call: Call) -> tuple[Any, list[Diagnostic]]:
@@ -138,7 +140,7 @@ class _Binder:
 
     def _word_or_call(self, accepted: Accepts, value: Word | Call, what: str) -> Any:
         bare = isinstance(value, Word) or not value.arguments
-        if bare and value.name in accepted.words:
+        if bare and (accepted.name or value.name in accepted.words):
             return value.name
         if bare and accepted.switch and value.name in _SWITCH:
             return _SWITCH[value.name]
@@ -211,8 +213,10 @@ def _with_suggestion(
 ) -> Diagnostic:
     if not close:
         return error(code, message, span, label, notes)
-    fix = Fix(f"write `{close[0]}`", (Edit(span, close[0]),)) if span else None
-    return error(code, message, span, label, notes, (f"did you mean `{close[0]}`?",), fix)
+    question = f"did you mean `{close[0]}`?"
+    if span is None:
+        return error(code, message, span, label, notes, (question,))
+    return error(code, message, span, label, notes, fix=Fix(question, (Edit(span, close[0]),)))
 
 
 def _missing(operator: type[Operator], names: list[str], call: Call) -> Diagnostic:

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 from eosdsl.diagnostics import Diagnostic, SpecError, error
+from eosdsl.ir.nodes import Amount, Mix, Product, ScoreExpr, Sum, Weighted
 from eosdsl.ir.nodes import Behaviour as BehaviourNode
-from eosdsl.ir.nodes import Mix, Product, ScoreExpr, Sum, Weighted
 from eosdsl.ir.quantities import Call, Open, Quantity
 from eosdsl.ir.schedule import BoundGroup
-from eosdsl.operators.base import Absorbing, Behaviour, Combine, Operator, Pick, Score, Weight
+from eosdsl.operators.base import Absorbing, Behaviour, Budget, Combine, Operator, Pick, Score, Weight
 from eosdsl.operators.binding import bind_call
 
 
@@ -57,13 +57,14 @@ class Part:
 
 @dataclass(frozen=True)
 class GroupOperators:
-    """One group. `parts` empty: it prunes. `weight` and `combine` hold for all parts."""
+    """One group. `parts` empty: it prunes. `weight` and `combine` hold for all parts; `budget` where it is adaptive."""
 
     score: ScoreSum
     pick: Pick
     parts: tuple[Part, ...]
     weight: Weight = "size"
     combine: Combine = "average"
+    budget: Budget | None = None
 
     @property
     def absorbs(self) -> bool:
@@ -76,12 +77,15 @@ class GroupOperators:
 
     @property
     def needs_scores(self) -> bool:
-        return self.pick.uses_score or self.weight == "score"
+        by_budget = self.budget is not None and self.budget.uses_score
+        return self.pick.uses_score or by_budget or self.weight == "score"
 
     def operators(self) -> Iterator[Operator]:
         """All that has probes and costs: scores that are read, pick, behaviours, what the pick brings along."""
         if self.needs_scores:
             yield from self.score.scores()
+        if self.budget is not None:
+            yield self.budget
         yield self.pick
         for part in self.parts:
             yield part.behaviour
@@ -111,12 +115,20 @@ def _bind_group(group: BoundGroup) -> GroupOperators:
     pick, problems = bind_call("picks", group.pick)
     found += problems
     parts = _bind_behaviour(group.behaviour, found)
+    budget = _bind_budget(group.amount.amount, found)
     if found or pick is None:
         raise SpecError(found)
     if not parts:
-        return GroupOperators(score, pick, ())
-    first = parts[0].behaviour
-    return GroupOperators(score, pick, parts, *_agreed(parts, group.behaviour, first))
+        return GroupOperators(score, pick, (), budget=budget)
+    return GroupOperators(score, pick, parts, *_agreed(parts, group.behaviour, parts[0].behaviour), budget)
+
+
+def _bind_budget(amount: Amount, found: list[Diagnostic]) -> Budget | None:
+    if not isinstance(amount.value, Call):
+        return None
+    budget, problems = bind_call("budgets", amount.value)
+    found += problems
+    return budget
 
 
 def _bind_score(expression: ScoreExpr, found: list[Diagnostic]) -> ScoreSum:
@@ -181,7 +193,9 @@ def _agreed(parts: tuple[Part, ...], node: BehaviourNode, first: Absorbing) -> t
 
 
 def calls(group: BoundGroup) -> Iterator[Call]:
-    """The calls of a group as written: scores, pick, behaviours."""
+    """The calls of a group as written: adaptive budget, scores, pick, behaviours."""
+    if isinstance(group.amount.amount.value, Call):
+        yield group.amount.amount.value
     yield from _score_calls(group.score)
     yield group.pick
     if isinstance(group.behaviour, Call):

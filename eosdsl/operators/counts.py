@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 _SITE = Site(stream="decoder", layer=1)
 
 
-def anchor_counts(groups: Sequence[BoundGroup], tokens: Tokens, original: int | None) -> list[Tensor | int]:
-    """Per group one number where all samples hold as many tokens, else a number each [B]. `original`: 100%, else N."""
+def anchor_counts(groups: Sequence[BoundGroup], tokens: Tokens, original: int | None) -> list[Tensor | int | None]:
+    """Per group one number where all samples hold as many tokens, else a number each [B]; None where it adapts.
+
+    `original` is what percentages are of; N if None.
+    """
     import torch
 
     if tokens.valid is None:
         length = tokens.hidden.shape[1]
-        return list(_counts(groups, length, original or length))
+        return _but_adaptive(groups, list(_counts(groups, tokens, length, original or length)))
     lengths: list[int] = tokens.valid.sum(dim=1).tolist()
-    rows = [_counts(groups, one, original or one) for one in lengths]
-    return [torch.tensor(column) for column in zip(*rows, strict=True)]
+    rows = [_counts(groups, tokens, one, original or one) for one in lengths]
+    return _but_adaptive(groups, [torch.tensor(column) for column in zip(*rows, strict=True)])
 
 
-def _counts(groups: Sequence[BoundGroup], incoming: int, original: int) -> tuple[int, ...]:
+def _but_adaptive(groups: Sequence[BoundGroup], counts: Sequence[Tensor | int]) -> list[Tensor | int | None]:
+    adaptive = [isinstance(group.amount.amount.value, Call) for group in groups]
+    return [None if adapts else count for adapts, count in zip(adaptive, counts, strict=True)]
+
+
+def _counts(groups: Sequence[BoundGroup], tokens: Tokens, incoming: int, original: int) -> tuple[int, ...]:
     """An earlier site leaves `incoming` of `original` tokens, then comes this one."""
     from eosdsl.passes.infer_tokens import count_tokens
 
@@ -42,7 +50,7 @@ def _counts(groups: Sequence[BoundGroup], incoming: int, original: int) -> tuple
         count=incoming,
     )
     sites = [_site((arrive,), incoming), _site(tuple(groups), incoming)]
-    return count_tokens(sites, original)[-1]
+    return count_tokens(sites, original, grid=tokens.grid)[-1]
 
 
 def _site(groups: tuple[BoundGroup, ...], incoming: int) -> SiteReduction:

@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from eosdsl.diagnostics import SpecError, error
-from eosdsl.operators.base import AttentionProbe, AttentionRows, KeysProbe, Probe, Tokens, ValuesProbe
+from eosdsl.operators.base import (
+    AttentionProbe,
+    AttentionRows,
+    KeysProbe,
+    LearnedProbe,
+    Probe,
+    TextProbe,
+    Tokens,
+    ValuesProbe,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,8 @@ class Inputs:
     grid: tuple[int, int] | None
     valid: Tensor | None
     index: Tensor | None
+    frame: Tensor | None
+    learned: Mapping[str, Tensor] | None
 
 
 def tokens_of(given: Inputs, probes: Iterable[Probe]) -> Tokens:
@@ -32,7 +43,7 @@ def tokens_of(given: Inputs, probes: Iterable[Probe]) -> Tokens:
     hidden, index, text, grid = given.hidden, given.index, given.text, given.grid
     _expect("hidden", hidden, "[B, N, D]", hidden.dim() == 3 and hidden.is_floating_point())
     batch, length, _ = hidden.shape
-    for name, table in (("sizes", given.sizes), ("index", index), ("valid", given.valid)):
+    for name, table in _tables(given):
         _expect(name, table, f"[{batch}, {length}]", table is None or tuple(table.shape) == (batch, length))
     _expect("text", text, f"[{batch}, T, F]", text is None or (text.dim() in (2, 3) and len(text) == batch))
     fits = grid is None or index is not None or grid[0] * grid[1] == length
@@ -47,8 +58,16 @@ def tokens_of(given: Inputs, probes: Iterable[Probe]) -> Tokens:
         attention=_rows_of(given.attention, probes, batch, length),
         text=text[:, None] if text is not None and text.dim() == 2 else text,
         grid=None if grid is None else (int(grid[0]), int(grid[1])),
+        frame=given.frame,
+        learned=given.learned or {},
         ascending=index is None,
     )
+
+
+def _tables(given: Inputs) -> list[tuple[str, Tensor | None]]:
+    """The inputs that are [B, N]."""
+    own = [("sizes", given.sizes), ("index", given.index), ("valid", given.valid), ("frame", given.frame)]
+    return own + [(f"learned[{name}]", scores) for name, scores in (given.learned or {}).items()]
 
 
 def is_given(probe: Probe, tokens: Tokens) -> bool:
@@ -57,6 +76,10 @@ def is_given(probe: Probe, tokens: Tokens) -> bool:
         return tokens.keys is not None
     if isinstance(probe, ValuesProbe):
         return tokens.values is not None
+    if isinstance(probe, TextProbe):
+        return tokens.text is not None
+    if isinstance(probe, LearnedProbe):
+        return probe.module in tokens.learned
     return probe in tokens.attention
 
 

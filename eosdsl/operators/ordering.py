@@ -12,49 +12,47 @@ from eosdsl.operators.tensors import take_rows
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from eosdsl.operators.base import Tokens
+    from eosdsl.operators.choosing import Chosen
 
 Order = Literal["position", "score", "anchors_then_rest"]
 
 
-def arrange(
-    order: Order, tokens: Tokens, groups: Sequence[tuple[Tensor, Tensor | None]], *, padded: bool
-) -> Tensor | None:
+def arrange(order: Order, groups: Sequence[Chosen], valid: Tensor | None) -> Tensor | None:
     """Places [G, K] of the rows in the order wanted, padding last; None where they are in order already.
 
-    groups: anchors [G, k] of each group, by position, and its scores [G, N]. `position` sorts all rows by their
-    place in the image; `score` puts group after group, each from its highest score down; `anchors_then_rest` puts
-    group after group, each by position.
+    `position` sorts all rows by their place in the image, rows without an anchor last. The others put group after
+    group, as written: with `score` each from its highest score down, with `anchors_then_rest` each by position, or as
+    its pick has it.
     """
-    anchors = torch.cat([rows for rows, _ in groups], dim=1)
-    alone = len(groups) == 1 and tokens.ascending
-    if alone and order != "score":
-        return None
-    keys = [_key(order, tokens, rows, scores) for rows, scores in groups]
     if order == "position":
-        key = torch.cat(keys, dim=1)
+        if len(groups) == 1 and groups[0].tokens.ascending and groups[0].group.pick.anchored:
+            return None
+        key = torch.cat([_position(one) for one in groups], dim=1)
     else:
-        key = torch.cat([_rank(one) + 0.0 + offset for one, offset in zip(keys, _offsets(keys), strict=True)], dim=1)
-    if padded:
-        key = key.masked_fill(anchors < 0, torch.inf)
+        ranks = [_rank(_key(order, one)) for one in groups]
+        starts = [sum(rank.shape[1] for rank in ranks[:i]) for i in range(len(ranks))]
+        key = torch.cat([rank + start for rank, start in zip(ranks, starts, strict=True)], dim=1).double()
+    if valid is not None:
+        key = key.masked_fill(~valid, torch.inf)
     return key.argsort(dim=1, stable=True)
 
 
-def _key(order: Order, tokens: Tokens, anchors: Tensor, scores: Tensor | None) -> Tensor:
+def _position(one: Chosen) -> Tensor:
+    """[G, k] float64; a row without an anchor comes after all places that there can be."""
+    return take_rows(one.tokens.index, one.anchors).double().masked_fill(one.anchors < 0, float(1 << 52))
+
+
+def _key(order: Order, one: Chosen) -> Tensor:
     """[G, k] float64, ascending in the order wanted within a group."""
-    if order == "score":
-        assert scores is not None, "rows ordered by score have scores"
-        return -take_rows(scores, anchors).double()
-    return take_rows(tokens.index, anchors).double()
+    own = one.group.pick.own_order(one.tokens, one.anchors, by_score=order == "score")
+    if own is not None:
+        return own
+    if order == "anchors_then_rest" or not one.group.pick.anchored:
+        return _position(one)
+    assert one.tokens.scores is not None, "rows ordered by score have scores"
+    return (-take_rows(one.tokens.scores, one.anchors).double()).masked_fill(one.anchors < 0, torch.inf)
 
 
 def _rank(key: Tensor) -> Tensor:
     """The place of each entry in the ascending order of its row, ties to the first."""
     return key.argsort(dim=1, stable=True).argsort(dim=1)
-
-
-def _offsets(keys: Sequence[Tensor]) -> list[int]:
-    starts = [0]
-    for key in keys:
-        starts.append(starts[-1] + key.shape[1])
-    return starts[:-1]

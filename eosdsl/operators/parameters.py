@@ -35,9 +35,10 @@ class Nested:
 
 @dataclass(frozen=True)
 class Accepts:
-    """What may stand for a parameter. `number`: "int", "real" (exact where the field is a Fraction) or None."""
+    """What may stand for a parameter. `number`: "int", "real" (`exact` for a Fraction); `name`: any word."""
 
     words: tuple[str, ...] = ()
+    name: bool = False
     number: Literal["int", "real"] | None = None
     exact: bool = False
     dims: bool = False
@@ -47,6 +48,7 @@ class Accepts:
     def describe(self) -> str:
         """For people: `last, cls or text`, `a whole number`, `a size like 2x2`."""
         parts = [*self.words]
+        parts += ["a name"] if self.name else []
         parts += ["yes", "no"] if self.switch else []
         parts += {"int": ["a whole number"], "real": ["a number"], None: []}[self.number]
         parts += ["a size like 2x2"] if self.dims else []
@@ -119,6 +121,8 @@ def _single(annotation: Any) -> Accepts:
         return Accepts(words=get_args(annotation))
     if get_origin(annotation) is tuple:
         return Accepts(dims=True)
+    if annotation is str:
+        return Accepts(name=True)
     if annotation is bool:
         return Accepts(switch=True)
     if annotation is int:
@@ -140,6 +144,7 @@ def _nested(annotation: type[Operator]) -> Nested:
 def _join(left: Accepts, right: Accepts) -> Accepts:
     return Accepts(
         words=left.words + right.words,
+        name=left.name or right.name,
         number="real" if "real" in (left.number, right.number) else left.number or right.number,
         exact=left.exact or right.exact,
         dims=left.dims or right.dims,

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, get_args, overload
 
 from eosdsl.diagnostics import SpecError, error
-from eosdsl.operators.base import Behaviour, Operator, Pick, Score, Similarity, Support
+from eosdsl.operators.base import Behaviour, Budget, Operator, Pick, Score, Similarity, Support
 
 Kind = Literal["scores", "picks", "behaviours", "similarities", "supports", "budgets"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -56,6 +56,8 @@ def operators(kind: Literal["behaviours"]) -> Mapping[str, type[Behaviour]]: ...
 def operators(kind: Literal["similarities"]) -> Mapping[str, type[Similarity]]: ...
 @overload
 def operators(kind: Literal["supports"]) -> Mapping[str, type[Support]]: ...
+@overload
+def operators(kind: Literal["budgets"]) -> Mapping[str, type[Budget]]: ...
 @overload
 def operators(kind: Kind) -> Mapping[str, type[Operator]]: ...
 def operators(kind: Kind) -> Mapping[str, Any]:

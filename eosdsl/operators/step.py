@@ -9,7 +9,7 @@ from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.ir.nodes import Group, Step
 from eosdsl.ir.quantities import Argument, Call, Open, Word
 from eosdsl.ir.schedule import BoundGroup, SiteAmount
-from eosdsl.operators.base import AttentionProbe, KeysProbe, Probe, Reduction, ValuesProbe
+from eosdsl.operators.base import AttentionProbe, KeysProbe, LearnedProbe, Probe, Reduction, TextProbe, ValuesProbe
 from eosdsl.operators.binding import bind_call
 from eosdsl.operators.bound import calls
 from eosdsl.operators.needs import probes
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from eosdsl.operators.inputs import Inputs
+
+
+_INPUT: Mapping[type[Probe], str] = {
+    KeysProbe: "keys",
+    ValuesProbe: "values",
+    AttentionProbe: "attention",
+    TextProbe: "text",
+    LearnedProbe: "learned",
+}
 
 
 def apply_step(
@@ -35,6 +44,8 @@ def apply_step(
     grid: tuple[int, int] | None = None,
     valid: Tensor | None = None,
     index: Tensor | None = None,
+    frame: Tensor | None = None,
+    learned: Mapping[str, Tensor] | None = None,
     original: int | None = None,
 ) -> Reduction:
     """Reduce the tokens of a batch by what follows the colon of an `at` statement: `"retain 25% via merge"`.
@@ -53,6 +64,8 @@ def apply_step(
         grid: (rows, columns) of the image that the tokens come from.
         valid: [B, N] bool, which rows exist; all if left out.
         index: [B, N] the place of each token in its unreduced image; 0..N-1 if left out.
+        frame: [B, N] the frame of a video that each token comes from; one frame if left out.
+        learned: [B, N] scores by the name of a module, where `learned(name)` reads them.
         original: what percentages are of; N if left out.
 
     Without `by`, scores are the attention if it is given, else `norm(hidden)`.
@@ -67,7 +80,7 @@ def apply_step(
     """
     from eosdsl.operators.inputs import Inputs
 
-    given = Inputs(hidden, keys, values, attention, text, sizes, grid, valid, index)
+    given = Inputs(hidden, keys, values, attention, text, sizes, grid, valid, index, frame, learned)
     try:
         return _apply(read_step(step_text), given, original)
     except SpecError as problem:
@@ -111,7 +124,7 @@ def _bound_group(group: Group, default: Call) -> BoundGroup:
 
 
 def _missing(probe: Probe, groups: Sequence[BoundGroup]) -> Diagnostic:
-    name = {KeysProbe: "keys", ValuesProbe: "values", AttentionProbe: "attention"}[type(probe)]
+    name = _INPUT[type(probe)]
     reader = next((call for group in groups for call in calls(group) if probe in _probes(call)), None)
     what = f"`{reader.name}`" if reader else "this step"
     query = f" of the query rows `{probe.query}`" if isinstance(probe, AttentionProbe) else ""

@@ -17,12 +17,17 @@ def working(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
-def features(tokens: Tokens, feature: Feature) -> Tensor:
-    """Hidden state, keys or values [G, N, F], at least float32. Callers have been given what their probes asked for."""
+def raw_features(tokens: Tokens, feature: Feature) -> Tensor:
+    """Hidden state, keys or values [G, N, F] as they are. Callers have been given what their probes asked for."""
     found = {"hidden": tokens.hidden, "keys": tokens.keys, "values": tokens.values}[feature]
     if found is None:
         raise ValueError(f"the step reads {feature} but was not given any")
-    return working(found)
+    return found
+
+
+def features(tokens: Tokens, feature: Feature) -> Tensor:
+    """Hidden state, keys or values [G, N, F], at least float32."""
+    return working(raw_features(tokens, feature))
 
 
 def unit_rows(rows: Tensor) -> Tensor:
@@ -34,6 +39,16 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     """table [G, N, …] at rows [G, K] → [G, K, …]; a row of -1 takes row 0."""
     images = torch.arange(table.shape[0], device=table.device)[:, None]
     return table[images, rows.clamp(min=0)]
+
+
+def at_rows(table: Tensor, rows: Tensor | None) -> Tensor:
+    """As `take_rows`; all of the table where rows is None."""
+    return table if rows is None else take_rows(table, rows)
+
+
+def feature_rows(tokens: Tokens, feature: Feature, rows: Tensor | None) -> Tensor:
+    """Features of rows [G, R] only, None: of all tokens: [G, R, F], at least float32."""
+    return working(at_rows(raw_features(tokens, feature), rows))
 
 
 def present(tokens: Tokens) -> Tensor:
@@ -62,6 +77,24 @@ def first_rows(order: Tensor, counts: Tensor, most: int) -> Tensor:
     slots = torch.arange(most, device=order.device)
     chosen = torch.where(slots < counts[:, None], order[:, :most], length).sort(dim=1).values
     return torch.where(chosen == length, -1, chosen)
+
+
+def rows_where(chosen: Tensor, most: int) -> Tensor:
+    """The rows where `chosen` [G, N] bool holds, at most `most`, ascending, -1 after an image's own: [G, most]."""
+    length = chosen.shape[1]
+    rows = torch.arange(length, device=chosen.device)
+    found = torch.where(chosen, rows, length).sort(dim=1).values[:, :most]
+    return torch.where(found == length, -1, found)
+
+
+def place_among(rows: Tensor) -> Tensor:
+    """[G, N] int64: of every row where `rows` [G, N] bool holds, its place among them, from 0."""
+    return rows.long().cumsum(dim=1) - 1
+
+
+def rank_of(order: Tensor) -> Tensor:
+    """The inverse of an order [G, N]: of every row its place in it."""
+    return torch.empty_like(order).scatter(1, order, torch.arange(order.shape[1], device=order.device).expand_as(order))
 
 
 def standardise(scores: Tensor, rows: Tensor) -> Tensor:

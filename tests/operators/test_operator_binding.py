@@ -57,8 +57,10 @@ def test_three_mistakes_give_three_diagnostics_each_at_its_place() -> None:
     shown = {code: TEXT[one.span.start : one.span.end] for code, one in by_code.items() if one.span}
     assert shown["E0222"] == "lats"
     assert shown["E0221"] == "rows"
-    assert by_code["E0222"].helps == ("did you mean `last`?",)
-    assert by_code["E0222"].fix is not None and by_code["E0222"].fix.edits[0].replacement == "last"
+    fix = by_code["E0222"].fix
+    assert fix is not None
+    assert fix.message == "did you mean `last`?"
+    assert fix.edits[0].replacement == "last"
 
 
 @pytest.mark.parametrize(

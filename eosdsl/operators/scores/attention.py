@@ -26,25 +26,28 @@ class TopHeads(Operator):
 class Attention(Score):
     """Post-softmax attention that a token receives from the query rows, averaged over them.
 
-    `last` is the prompt's last row, `cls` the tower's class token, `text` the rows of the question, `raters` those text
-    rows that look at the image more than the average one (SparseVLM, arXiv 2410.04417), `all` every row. `layer` says
-    whose attention is read: the layer before the site, the one about to run, or one by number. Heads are put together
-    first, row by row. FastV (arXiv 2403.06764) is `attention(query: last)`.
+    `last` is the prompt's last row, `cls` the tower's class token, `text` the rows of the question, `raters` those
+    text rows that look at the image more than the average one (SparseVLM, arXiv 2410.04417), `visual` the tokens of
+    the image itself, `all` every row. `layer` says whose attention is read: the layer before the site, the one about
+    to run, or one by number. Heads are put together first, row by row; `concat` does not split them at all (PruMerge,
+    arXiv 2403.15388). FastV (arXiv 2403.06764) is `attention(query: last)`.
     """
 
     name: ClassVar[str] = "attention"
 
     query: Query = Field(default="last", description="the rows that look")
     layer: Literal["previous", "next"] | int = Field(default="previous", description="whose attention is read")
-    heads: Literal["mean", "max", "sum"] | TopHeads = Field(default="mean", description="how heads are put together")
+    heads: Literal["mean", "max", "sum", "concat"] | TopHeads = Field(
+        default="mean", description="how heads are put together"
+    )
 
     @property
     def probe(self) -> AttentionProbe:
-        return AttentionProbe(self.query, self.layer)
+        return AttentionProbe(self.query, self.layer, concatenated=self.heads == "concat")
 
     @property
     def reads_text(self) -> bool:
-        return self.query != "cls"
+        return self.query not in ("cls", "visual")
 
     def probes(self) -> frozenset[Probe]:
         return frozenset({self.probe})
@@ -62,6 +65,8 @@ class Attention(Score):
     def _rows(self, context: CostContext) -> int:
         if self.query in ("last", "cls"):
             return 1
+        if self.query == "visual":
+            return context.tokens
         return context.text_rows if self.query in ("text", "raters") else context.rows
 
     def compute(self, tokens: Tokens) -> Tensor:
@@ -75,7 +80,7 @@ class Attention(Score):
             return _top_heads(weights, rows.row_valid, self.heads.count)
         if self.heads == "max":
             return weights.amax(dim=1)
-        return weights.sum(dim=1) if self.heads == "sum" else weights.mean(dim=1)
+        return weights.sum(dim=1) if self.heads == "sum" else weights.mean(dim=1)  # concat: the one head there is
 
 
 def _mean_rows(weights: Tensor, row_valid: Tensor | None) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from eosdsl.operators.base import CostContext, Feature, KeysProbe, Probe, Score, Tokens, ValuesProbe
+from eosdsl.operators.base import CostContext, Feature, Probe, Score, Tokens, feature_probes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,12 +24,7 @@ class Norm(Score):
     p: float = Field(default=2.0, gt=0, description="the exponent: 1 adds absolute values, 2 is the Euclidean length")
 
     def probes(self) -> frozenset[Probe]:
-        needed: dict[Feature, frozenset[Probe]] = {
-            "hidden": frozenset(),
-            "keys": frozenset({KeysProbe()}),
-            "values": frozenset({ValuesProbe()}),
-        }
-        return needed[self.of]
+        return feature_probes(self.of)
 
     def macs(self, context: CostContext) -> int:
         return context.tokens * context.feature_width(self.of)

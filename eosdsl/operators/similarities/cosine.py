@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from eosdsl.operators.base import CostContext, Feature, KeysProbe, Probe, Similarity, Tokens, ValuesProbe
+from eosdsl.operators.base import CostContext, Feature, Probe, Similarity, Tokens, feature_probes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,18 +20,13 @@ class Cosine(Similarity):
     of: Feature = Field(default="hidden", description="which features")
 
     def probes(self) -> frozenset[Probe]:
-        needed: dict[Feature, frozenset[Probe]] = {
-            "hidden": frozenset(),
-            "keys": frozenset({KeysProbe()}),
-            "values": frozenset({ValuesProbe()}),
-        }
-        return needed[self.of]
+        return feature_probes(self.of)
 
     def macs(self, context: CostContext) -> int:
         return context.kept * max(context.tokens - context.kept, 0) * context.feature_width(self.of)
 
-    def matrix(self, tokens: Tokens, anchors: Tensor) -> Tensor:
-        from eosdsl.operators.tensors import features, take_rows, unit_rows
+    def matrix(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None) -> Tensor:
+        from eosdsl.operators.tensors import feature_rows, unit_rows
 
-        units = unit_rows(features(tokens, self.of))
-        return take_rows(units, anchors) @ units.transpose(1, 2)
+        rows = unit_rows(feature_rows(tokens, self.of, anchors))
+        return rows @ unit_rows(feature_rows(tokens, self.of, columns)).transpose(1, 2)

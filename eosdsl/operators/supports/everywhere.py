@@ -18,5 +18,5 @@ class Everywhere(Support):
     def macs(self, context: CostContext) -> int:
         return 0
 
-    def mask(self, tokens: Tokens, anchors: Tensor, similarity: Tensor) -> Tensor:
-        return similarity.new_ones((1, 1, 1)).bool()
+    def mask(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None, distance: Tensor) -> Tensor:
+        return distance.new_ones((1, 1, 1)).bool()

@@ -1,0 +1,167 @@
+"""What becomes of the rest: affinities, who takes in what, and the rows that come out.
+
+Only the columns that can be taken in are looked at: `columns` [G, C] are the rows that no group chose (padded with -1),
+or None for all N where a group copies or a support has to see all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from eosdsl.operators import combine
+from eosdsl.operators.base import Support
+from eosdsl.operators.similarities.cosine import Cosine
+from eosdsl.operators.supports.everywhere import Everywhere
+from eosdsl.operators.tensors import at_rows, present, rows_where, take_rows, working
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from eosdsl.operators.base import Tokens
+    from eosdsl.operators.bound import GroupOperators, Part
+    from eosdsl.operators.choosing import Choice, Chosen
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that a group makes: hidden [G, k, D], sizes [G, k], and its part of W [G, k, N] when asked for."""
+
+    hidden: Tensor
+    sizes: Tensor
+    weigh: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The tokens that may be taken in: rows [G, C] or None for all; `rest` [G, C] bool: those that no group chose."""
+
+    rows: Tensor | None
+    rest: Tensor
+
+
+def make_rows(choice: Choice) -> list[Rows]:
+    """The rows of all groups, in their order."""
+    absorbing = [one for one in choice.groups if one.group.absorbs]
+    if not absorbing:
+        return [_keep(one) for one in choice.groups]
+    columns = _columns(choice, absorbing)
+    affinities = _divide([[_affinity(one, part, columns) for part in one.group.parts] for one in absorbing], absorbing)
+    made = iter(affinities)
+    return [_absorb(one, next(made), columns) if one.group.absorbs else _keep(one) for one in choice.groups]
+
+
+def _columns(choice: Choice, absorbing: Sequence[Chosen]) -> Columns:
+    if any(_reads_all(one.group) for one in absorbing):
+        return Columns(None, choice.rest)
+    rows = rows_where(choice.rest, choice.rest.shape[1] if choice.left is None else choice.left)
+    return Columns(rows, rows >= 0)
+
+
+def _reads_all(group: GroupOperators) -> bool:
+    return any(part.behaviour.copies or _support(group, part).reads_all for part in group.parts)
+
+
+def _support(group: GroupOperators, part: Part) -> Support:
+    return part.behaviour.within or group.pick.own_support() or Everywhere()
+
+
+def _keep(one: Chosen) -> Rows:
+    """The anchors as they are, bit for bit."""
+    tokens, anchors = one.tokens, one.anchors
+    hidden, sizes = take_rows(tokens.hidden, anchors), take_rows(tokens.sizes, anchors).float()
+    if one.counts is not None or not one.group.pick.anchored:
+        hidden, sizes = hidden * (anchors >= 0)[:, :, None], sizes * (anchors >= 0)
+    return Rows(hidden, sizes, lambda: one_hot(anchors, tokens))
+
+
+def one_hot(anchors: Tensor, tokens: Tokens) -> Tensor:
+    """[G, K, N] float32: one at a row's anchor; a row of zeros where it has none."""
+    table = torch.zeros((*anchors.shape, tokens.hidden.shape[1]), device=anchors.device)
+    return table.scatter(2, anchors.clamp(min=0)[:, :, None], (anchors >= 0).float()[:, :, None])
+
+
+def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
+    """Similarity [G, K, C], -inf where row i may not take token j in."""
+    tokens, anchors, pick = one.tokens, one.anchors, one.group.pick
+    similarity = part.behaviour.similarity or pick.own_similarity() or Cosine()
+    likeness = similarity.matrix(tokens, anchors, columns.rows)
+    if not pick.anchored:
+        likeness = torch.zeros_like(likeness)
+    may = _support(one.group, part).mask(tokens, anchors, columns.rows, similarity.identical - likeness)
+    may = may & (_others(anchors, tokens) if part.behaviour.copies else columns.rest[:, None, :])
+    if one.valid is not None:
+        may = may & one.valid[:, :, None]
+    return likeness.masked_fill(~may, -torch.inf)
+
+
+def _others(anchors: Tensor, tokens: Tokens) -> Tensor:
+    """[G, K, N] bool: every token of the image but the anchor itself."""
+    return present(tokens)[:, None, :] & (one_hot(anchors, tokens) == 0)
+
+
+def _divide(affinities: list[list[Tensor]], absorbing: Sequence[Chosen]) -> list[list[Tensor]]:
+    """Every token goes to the group where its likeness to an anchor is greatest, the first of equals."""
+    rivals = [i for i, one in enumerate(absorbing) if not any(part.behaviour.copies for part in one.group.parts)]
+    if len(rivals) < 2:
+        return affinities
+    mine = torch.stack([affinities[i][0].amax(dim=1) for i in rivals]).argmax(dim=0)
+    divided = list(affinities)
+    for number, i in enumerate(rivals):
+        divided[i] = [part.masked_fill((mine != number)[:, None, :], -torch.inf) for part in affinities[i]]
+    return divided
+
+
+def _absorb(one: Chosen, affinities: list[Tensor], columns: Columns) -> Rows:
+    weights = combine.row_weights(one.tokens, one.group.weight, one.group.combine, one.anchors, columns.rows)
+    sizes = at_rows(one.tokens.sizes, columns.rows).float()
+    own_sizes = (take_rows(one.tokens.sizes, one.anchors) * (one.anchors >= 0)).float()
+    if one.group.sharp and weights.combine != "sequential":
+        return _absorb_sharp(one, affinities[0], weights, columns, own_sizes, sizes)
+    taken = torch.zeros_like(affinities[0])
+    for part, affinity in zip(one.group.parts, affinities, strict=True):
+        taken = taken + part.share * part.behaviour.weights(affinity)
+    own, others = combine.dense(taken, weights)
+    rows = working(at_rows(one.tokens.hidden, columns.rows))
+    made = own[:, :, None] * working(take_rows(one.tokens.hidden, one.anchors)) + others.to(rows.dtype) @ rows
+    gained = (taken * sizes[:, None, :]).sum(dim=2)
+    return Rows(made.to(one.tokens.hidden.dtype), own_sizes + gained, lambda: _weights(one, own, others, columns))
+
+
+def _absorb_sharp(
+    one: Chosen, affinity: Tensor, weights: combine.RowWeights, columns: Columns, own_sizes: Tensor, sizes: Tensor
+) -> Rows:
+    """Every token goes whole to one anchor: scatter instead of a K x C product."""
+    images, slots = one.anchors.shape
+    best = affinity.max(dim=1)
+    target = torch.where(best.values == -torch.inf, slots, best.indices)
+    own, share = combine.sharp(target, weights)
+    rows = working(at_rows(one.tokens.hidden, columns.rows))
+    anchored = own[:, :, None] * working(take_rows(one.tokens.hidden, one.anchors))
+    made = anchored + _scatter_rows(share[:, :, None] * rows, target, slots)
+    gained = sizes.new_zeros((images, slots + 1)).scatter_add(1, target, sizes)[:, :slots]
+
+    def weigh() -> Tensor:
+        table = share.new_zeros((images, slots + 1, share.shape[1]))
+        return _weights(one, own, table.scatter(1, target[:, None, :], share[:, None, :])[:, :slots], columns)
+
+    return Rows(made.to(one.tokens.hidden.dtype), own_sizes + gained, weigh)
+
+
+def _weights(one: Chosen, own: Tensor, others: Tensor, columns: Columns) -> Tensor:
+    """W [G, K, N] from the anchors' share and that of the columns."""
+    whole = own[:, :, None] * one_hot(one.anchors, one.tokens)
+    if columns.rows is None:
+        return whole + others
+    return whole.scatter_add(2, columns.rows.clamp(min=0)[:, None, :].expand_as(others), others)
+
+
+def _scatter_rows(rows: Tensor, target: Tensor, slots: int) -> Tensor:
+    """Sums of rows [G, C, D] by target slot [G, C]; slot K is thrown away: [G, K, D]."""
+    images, _, width = rows.shape
+    offsets = torch.arange(images, device=rows.device)[:, None] * (slots + 1)
+    sums = rows.new_zeros((images * (slots + 1), width)).index_add(0, (target + offsets).flatten(), rows.flatten(0, 1))
+    return sums.view(images, slots + 1, width)[:, :slots]

@@ -1,0 +1,1 @@
+"""Numbers of anchors that depend on the image, one file each."""

@@ -1,0 +1,35 @@
+"""Distances among the tokens of an image, in blocks, so that memory grows with N and not with N²."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_BLOCK = 512  # rows of a similarity matrix that are held at a time
+
+
+def nearest_cosine(units: Tensor, rows: Tensor) -> Tensor:
+    """The largest cosine of each row of units [G, N, D] to another row among `rows` [G, N] bool: [G, N].
+
+    -1 for a row that has no other.
+    """
+    length = units.shape[1]
+    best: list[Tensor] = []
+    for start in range(0, length, _BLOCK):
+        block = units[:, start : start + _BLOCK] @ units.transpose(1, 2)
+        block.diagonal(start, dim1=1, dim2=2).fill_(-1.0)
+        best.append(block.masked_fill(~rows[:, None, :], -1.0).amax(dim=2))
+    return torch.cat(best, dim=1)
+
+
+def euclidean(left: Tensor, right: Tensor) -> Tensor:
+    """Distances of rows left [G, L, D] and right [G, N, D], over √D: they do not grow with the width. [G, L, N]."""
+    centre = right.mean(dim=1, keepdim=True)  # products of centred rows lose less to cancellation
+    left, right = left - centre, right - centre
+    squares = left.square().sum(dim=2)[:, :, None] + right.square().sum(dim=2)[:, None, :]
+    squares = squares - 2 * (left @ right.transpose(1, 2))
+    return (squares / left.shape[-1]).clamp(min=1e-12).sqrt()

@@ -1,0 +1,104 @@
+"""Centres of density."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from eosdsl.operators.base import CostContext, Feature, Pick, Probe, Similarity, Support, Tokens, feature_probes
+from eosdsl.operators.candidates import Candidates, candidates
+from eosdsl.operators.similarities.cosine import Cosine
+from eosdsl.operators.similarities.euclidean import Euclidean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DensityPeaks(Pick):
+    """Tokens in dense places that are far from denser ones (DPC; with `k` neighbours DPC-kNN, as in SparseVLM).
+
+    Density is exp(-mean squared distance to the k nearest tokens, itself counted), or with `kernel: gaussian` the sum
+    of exp(-(distance / spread)²) over all; the peaks have the greatest density times distance to a denser token.
+    Distances are Euclidean over √D, or 1 - cosine. `among` looks only at the best of what is left by score (SparseVLM,
+    arXiv 2410.04417: 30%), and only these are taken in. With the budget `distance` a token is a centre if no denser
+    centre is near (PACT, arXiv 2504.08966). Brings its distance along as the similarity.
+    """
+
+    name: ClassVar[str] = "density_peaks"
+
+    k: int = Field(default=5, ge=1, description="neighbours that make density")
+    on: Feature = Field(default="hidden", description="which features")
+    by: Literal["euclidean", "cosine"] = Field(default="euclidean", description="which distance")
+    kernel: Literal["nearest", "gaussian"] = Field(default="nearest", description="how density is felt")
+    spread: float = Field(default=2.0, gt=0, description="width of the gaussian kernel")
+    among: Fraction = Field(default=Fraction(1), gt=0, le=1, description="the best share of what is left, by score")
+
+    @property
+    def uses_score(self) -> bool:
+        return self.among < 1
+
+    def probes(self) -> frozenset[Probe]:
+        return feature_probes(self.on)
+
+    def own_similarity(self) -> Similarity | None:
+        return Cosine(of=self.on) if self.by == "cosine" else Euclidean(of=self.on)
+
+    def own_support(self) -> Support | None:
+        return Candidates(share=self.among) if self.among < 1 else None
+
+    def macs(self, context: CostContext) -> int:
+        looked_at = -(-context.tokens * self.among.numerator // self.among.denominator)
+        return looked_at * looked_at * context.feature_width(self.on)
+
+    def priority(self, tokens: Tokens, scores: Tensor) -> Tensor:
+        """The density; -inf for what is not looked at."""
+        import torch
+
+        free = tokens.free
+        assert free is not None, "the reduction fills it in"
+        looked_at = candidates(scores, free, self.among)
+        return self._density(self._distances(tokens, looked_at), looked_at).masked_fill(~looked_at, -torch.inf)
+
+    def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
+        import torch
+
+        from eosdsl.operators.tensors import best_first, first_rows, rank_of
+
+        looked_at = candidates(scores, free, self.among)
+        distances = self._distances(tokens, looked_at)
+        density = self._density(distances, looked_at)
+        row = torch.arange(free.shape[1], device=free.device)
+        equal_before = (density[:, None, :] == density[:, :, None]) & (row[None, :] < row[:, None])
+        denser = ((density[:, None, :] > density[:, :, None]) | equal_before) & looked_at[:, None, :]
+        farthest = distances.masked_fill(distances == torch.inf, 0.0).amax(dim=(1, 2))
+        apart = distances.masked_fill(~denser, torch.inf).amin(dim=2)
+        apart = torch.where(apart == torch.inf, farthest[:, None], apart)
+        # where more are wanted than are looked at, the others follow by score
+        others = -1.0 - rank_of(best_first(scores, free)).to(density.dtype)
+        return first_rows(best_first(torch.where(looked_at, density * apart, others), free), counts, most)
+
+    def _distances(self, tokens: Tokens, looked_at: Tensor) -> Tensor:
+        """[G, N, N], zero on the diagonal, inf to tokens that are not looked at."""
+        import torch
+
+        from eosdsl.operators.neighbours import euclidean
+        from eosdsl.operators.tensors import features, unit_rows
+
+        table = features(tokens, self.on).detach()
+        if self.by == "cosine":
+            units = unit_rows(table)
+            distances = 1 - units @ units.transpose(1, 2)
+        else:
+            distances = euclidean(table, table)
+        distances.diagonal(dim1=1, dim2=2).fill_(0.0)
+        return distances.masked_fill(~looked_at[:, None, :], torch.inf)
+
+    def _density(self, distances: Tensor, looked_at: Tensor) -> Tensor:
+        """[G, N]."""
+        if self.kernel == "gaussian":
+            return (-(distances / self.spread).square()).exp().sum(dim=2)
+        nearest = distances.topk(min(self.k, distances.shape[2]), dim=2, largest=False).values.square()
+        there = nearest.isfinite()
+        return (-nearest.where(there, 0.0).sum(dim=2) / there.sum(dim=2).clamp(min=1)).exp()

@@ -1,0 +1,75 @@
+"""What is left when near-duplicates are dropped in rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from eosdsl.operators.base import CostContext, Feature, Pick, Probe, Tokens, feature_probes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Distinct(Pick):
+    """Drop near-duplicates in rounds until K are left (VisPruner, ICCV 2025).
+
+    Tokens stand in order of score. In a round every first, third, … is compared with every second, fourth, …; of the
+    former the `per_round` with the greatest cosine to one of the latter are dropped, the others go on, most similar
+    first, followed by the latter. An odd number of tokens is no trouble.
+    """
+
+    name: ClassVar[str] = "distinct"
+
+    per_round: int = Field(default=8, ge=1, description="how many are dropped in a round, at most")
+    on: Feature = Field(default="hidden", description="which features")
+
+    def probes(self) -> frozenset[Probe]:
+        return feature_probes(self.on)
+
+    def macs(self, context: CostContext) -> int:
+        return context.tokens * context.tokens * context.feature_width(self.on)
+
+    def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
+        import torch
+
+        from eosdsl.operators.tensors import best_first, features, first_rows, unit_rows
+
+        units = unit_rows(features(tokens, self.on).detach())
+        cosines = units @ units.transpose(1, 2)
+        order = best_first(scores, free)
+        alive = free.sum(dim=1)
+        length = order.shape[1]
+        place = torch.arange(length, device=free.device)
+        while bool((alive > counts).any()):
+            odd, even = order[:, 0::2], order[:, 1::2]
+            there = place < alive[:, None]
+            drop = torch.minimum((alive - counts).clamp(min=0, max=self.per_round), (alive + 1) // 2)
+            rows = cosines.gather(1, odd[:, :, None].expand(-1, -1, length))
+            pairs = rows.gather(2, even[:, None, :].expand(-1, odd.shape[1], -1))
+            pairs = pairs.masked_fill(~there[:, None, 1::2], -torch.inf)
+            likeness = pairs.amax(dim=2) if even.shape[1] else pairs.new_full(odd.shape, -torch.inf)
+            ranked = odd.gather(1, best_first(likeness, there[:, 0::2]))
+            order = _next_round(order, ranked, even, alive, drop)
+            alive = alive - drop
+        return first_rows(order, counts, most)
+
+
+def _next_round(order: Tensor, ranked: Tensor, even: Tensor, alive: Tensor, drop: Tensor) -> Tensor:
+    """The compared tokens that stay, most similar first, then those they were compared with, then all the dropped.
+
+    An image that drops nothing keeps its order.
+    """
+    import torch
+
+    firsts, seconds = (alive + 1) // 2, alive // 2
+    slot = torch.arange(ranked.shape[1], device=order.device)
+    length = order.shape[1]
+    goes = slot < drop[:, None]
+    key_ranked = torch.where(goes | (slot >= firsts[:, None]), 2 * length + slot, slot)
+    other = torch.arange(even.shape[1], device=order.device)
+    key_even = torch.where(other < seconds[:, None], length + other, 3 * length + other)
+    both = torch.cat([ranked, even], dim=1)
+    sorted_places = torch.cat([key_ranked, key_even], dim=1).argsort(dim=1)
+    return torch.where((drop > 0)[:, None], both.gather(1, sorted_places), order)
