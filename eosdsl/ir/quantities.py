@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,13 +19,19 @@ class Node(BaseModel):
 
     span: Span | None = Field(default=None, repr=False)
 
+    _compared: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls._compared = tuple(name for name in cls.model_fields if name != "span")
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, f) == getattr(other, f) for f in type(self).model_fields if f != "span")
+        return all(getattr(self, name) == getattr(other, name) for name in self._compared)
 
     def __hash__(self) -> int:
-        return hash((type(self), *(getattr(self, f) for f in type(self).model_fields if f != "span")))
+        return hash((type(self), *[getattr(self, name) for name in self._compared]))
 
 
 class Quantity(Node):

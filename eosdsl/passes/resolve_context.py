@@ -26,8 +26,8 @@ class Declared:
 class Context:
     """A builder: findings are added while the program is put together.
 
-    `params` and `scores` hold declarations by name; `legible` names that broken statements would have declared, so
-    that using them is not reported once more.
+    `params` and `scores` hold declarations by name; `open_places` says where something is left open; `legible` names
+    that broken statements would have declared, so that using them is not reported once more.
     """
 
     found: list[Diagnostic] = field(default_factory=list)
@@ -39,6 +39,7 @@ class Context:
     param_values: dict[str, Value | None] = field(default_factory=dict)
     score_values: dict[str, ScoreExpr | None] = field(default_factory=dict)
     underway: list[str] = field(default_factory=list)
+    open_places: list[Span] = field(default_factory=list)
     checked: set[object] = field(default_factory=lambda: set())
 
     def at(self, span: Span) -> Span:

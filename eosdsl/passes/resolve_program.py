@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from eosdsl.diagnostics import error
 from eosdsl.ir.nodes import Constraint, DiscreteProgram, RelaxedProgram, Step
-from eosdsl.ir.quantities import Node, Open
 from eosdsl.passes.resolve_context import Context
 from eosdsl.passes.resolve_order import order_steps
 from eosdsl.passes.resolve_space import constraint, objective, search_settings
@@ -62,26 +61,7 @@ def build_program(
         span=file.statements[0].span.to(file.statements[-1].span),
         placed=placed,
     )
-    return _space(context, parts) if _is_space(parts) else _operator(context, parts)
-
-
-def open_places(steps: Iterable[Step]) -> Iterable[Span]:
-    """Where something is left open."""
-    for step in steps:
-        if step.where.choose is not None and step.where.span is not None:
-            yield step.where.span
-        yield from (hole.span for hole in _holes(step) if hole.span is not None)
-
-
-def _holes(node: object) -> Iterable[Open]:
-    if isinstance(node, Open):
-        yield node
-    elif isinstance(node, Node):
-        for field in type(node).model_fields:
-            yield from _holes(getattr(node, field))
-    elif isinstance(node, tuple):
-        for one in node:
-            yield from _holes(one)
+    return _space(context, parts) if _is_space(context, parts) else _operator(context, parts)
 
 
 def _name(source: SourceFile) -> str:
@@ -89,11 +69,11 @@ def _name(source: SourceFile) -> str:
     return stem if stem.isidentifier() and stem.isascii() else "unnamed"
 
 
-def _is_space(parts: Parts) -> bool:
+def _is_space(context: Context, parts: Parts) -> bool:
     """A file without a header is an operator, unless something is left open or it says how to search."""
     if parts.header is not None:
         return parts.header.kind == "space"
-    return bool(parts.of(*_SPACE_ONLY)) or any(True for _ in open_places(parts.steps))
+    return bool(parts.of(*_SPACE_ONLY)) or bool(context.open_places)
 
 
 def _operator(context: Context, parts: Parts) -> DiscreteProgram:
@@ -106,7 +86,7 @@ def _operator(context: Context, parts: Parts) -> DiscreteProgram:
                 "an operator is not searched",
                 helps=("write `space` in place of `operator`",),
             )
-    for span in open_places(parts.steps):
+    for span in context.open_places:
         helps = ("write `space` in place of `operator` to leave it to a search",)
         context.report(error("E0501", "an operator leaves nothing open", span, "decide this", helps=helps))
     return DiscreteProgram(
@@ -133,7 +113,7 @@ def _space(context: Context, parts: Parts) -> RelaxedProgram:
                 "a space is not compiled",
                 helps=("write `subject to` for what a search has to respect",),
             )
-    if parts.header is not None and not context.found and not any(True for _ in open_places(parts.steps)):
+    if parts.header is not None and not context.found and not context.open_places:
         context.error(
             "E0507",
             "this space leaves nothing open",

@@ -185,11 +185,11 @@ def _choose(context: Context, site: tree.Site, layers: int) -> tuple[int, int] |
         reason = "none can be chosen" if high < 1 else f"there are only {layers}"
         context.error("E0506", f"no choice of {low} to {high} layers is possible", span, reason)
         return None
+    context.open_places.append(context.at(site.span))
     return int(low), min(int(high), layers)
 
 
 def _report_singular(context: Context, site: tree.Site) -> None:
-    start = site.span.start + (site.tower == "encoder") * 0
     context.error(
         "E0116",
         "several layers are written with `layers`",
@@ -197,4 +197,3 @@ def _report_singular(context: Context, site: tree.Site) -> None:
         "`layer` names one layer, or a gradual range",
         helps=(f"write `{'encoder ' if site.tower == 'encoder' else ''}layers …`",),
     )
-    del start

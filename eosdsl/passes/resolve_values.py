@@ -118,7 +118,9 @@ def hole(context: Context, written: tree.Hole) -> Open | None:
     prior = value(context, written.prior) if written.prior is not None else None
     if prior is not None and not _possible(context, written, prior, low, high, choices):
         return None
-    return Open(low=low, high=high, choices=tuple(choices), prior=prior, span=context.at(written.span))
+    span = context.at(written.span)
+    context.open_places.append(span)
+    return Open(low=low, high=high, choices=tuple(choices), prior=prior, span=span)
 
 
 def _bound(context: Context, written: tree.Expression | None) -> Quantity | None:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eosdsl.syntax.tables import END, Tables
+from eosdsl.syntax.tables import END, Production, Tables
 from eosdsl.syntax.tokens import Token
 
 Build = Mapping[str, Callable[[list[Any], Token, Token], Any]]
 
 # Beyond this many open symbols a text is nested more deeply than any reader could follow (some 60 parentheses).
 DEEPEST = 400
+
+
+NOTHING = Token(END, "", 0, 0, 1, 1)
 
 
 @dataclass
@@ -28,25 +31,30 @@ class Machine:
 
     def feed(self, token: Token) -> bool:
         """Take one token; False where it cannot stand here. After END `result` is there."""
-        states = self.tables.states
+        table, productions, states = self.tables.states, self.tables.productions, self.states
         kind = token.kind
         while True:
-            row = states[self.states[-1]]
+            row = table[states[-1]]
             action = row.get(kind)
             if action is None:
                 if kind not in self.tables.keywords or "NAME" not in row:
                     return False
                 kind = "NAME"
-                continue
-            if action < 0:
-                self._reduce(-1 - action, token)
-                continue
-            if kind != END:
-                self.states.append(action)
-                self.values.append(token)
-                self.firsts.append(token)
-                self.lasts.append(token)
-            return True
+            elif action < 0:
+                production = productions[-1 - action]
+                if not production.action:
+                    # more than half of all reductions only rename what is on top of the stack
+                    states[-1] = table[states[-2]][production.origin]
+                else:
+                    self._reduce(production, token)
+            else:
+                break
+        if kind != END:
+            states.append(action)
+            self.values.append(token)
+            self.firsts.append(token)
+            self.last = token
+        return True
 
     @property
     def result(self) -> Any:
@@ -58,28 +66,24 @@ class Machine:
         """Whether nesting has gone beyond what is accepted."""
         return len(self.states) > DEEPEST
 
-    def _reduce(self, number: int, ahead: Token) -> None:
-        origin, action, length, shape = self.tables.productions[number]
-        values, first, last = self._pop(length, ahead)
-        if action is None:
-            index = shape[0]
-            value = values[index if index is not None else 0]
-        elif action == "*":
-            value = _gather(values, shape)
+    def _reduce(self, production: Production, ahead: Token) -> None:
+        origin, action, length, shape, plain = production
+        states, values, firsts = self.states, self.values, self.firsts
+        if length:
+            children, first = values[-length:], firsts[-length]
+            del states[-length:], values[-length:], firsts[-length:]
         else:
-            value = self.build[action](_children(values, shape), first, last)
-        self.states.append(self.tables.states[self.states[-1]][origin])
-        self.values.append(value)
-        self.firsts.append(first)
-        self.lasts.append(last)
-
-    def _pop(self, length: int, ahead: Token) -> tuple[list[Any], Token, Token]:
-        if not length:
-            return [], ahead, ahead
-        values = self.values[-length:]
-        first, last = self.firsts[-length], self.lasts[-1]
-        del self.states[-length:], self.values[-length:], self.firsts[-length:], self.lasts[-length:]
-        return values, first, last
+            children, first = [], ahead
+        if not action:
+            value = children[0]
+        elif action == "*":
+            value = _gather(children, shape)
+        else:
+            given = _children(children, shape) if plain is None else [children[i] for i in plain]
+            value = self.build[action](given, first, self.last if length else ahead)
+        states.append(self.tables.states[states[-1]][origin])
+        values.append(value)
+        firsts.append(first)
 
     @property
     def begins_statement(self) -> bool:
@@ -94,17 +98,17 @@ class Machine:
     def finish_statement(self) -> bool:
         """Reduce the statement at hand where it is whole; False where something is missing."""
         ahead = _advance(self.tables, self.states, "at")
-        if ahead is None or len(ahead) > 3 or not self.lasts:
+        if ahead is None or len(ahead) > 3:
             return False
-        at = self.lasts[-1]
+        at = self.last
         while (action := self.tables.states[self.states[-1]]["at"]) < 0:
-            self._reduce(-1 - action, at)
+            self._reduce(self.tables.productions[-1 - action], at)
         return True
 
     def drop_statement(self) -> None:
         """Forget the statement at hand, keep those that are complete."""
         keep = self._complete
-        del self.states[keep + 1 :], self.values[keep:], self.firsts[keep:], self.lasts[keep:]
+        del self.states[keep + 1 :], self.values[keep:], self.firsts[keep:]
 
     def accepts(self, kind: str) -> bool:
         """Whether a token of this kind could stand here (exactly: reductions are simulated)."""
@@ -138,7 +142,7 @@ def _advance(tables: Tables, states: list[int], kind: str) -> list[int] | None:
             return None
         if action >= 0:
             return [*stack, action]
-        origin, _, length, _ = tables.productions[-1 - action]
+        origin, _, length, _, _ = tables.productions[-1 - action]
         if length:
             del stack[-length:]
         stack.append(tables.states[stack[-1]][origin])

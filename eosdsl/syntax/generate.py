@@ -83,12 +83,12 @@ def _breadth_first(table: Any) -> list[Any]:
     return order
 
 
-def _action(rule: Any) -> str | None:
-    """The name of the tree builder's function; None where the one child stands for the rule; `*` for a repetition."""
+def _action(rule: Any) -> str:
+    """The name of the tree builder's function; empty where the one symbol stands for the rule; `*` for a repetition."""
     if rule.origin.name.startswith("_"):
         return "*"
-    if rule.options.expand1 and not rule.alias and len(_kept(rule)) == 1:
-        return None
+    if rule.options.expand1 and not rule.alias and len(rule.expansion) == 1:
+        return ""
     return str(rule.alias or rule.origin.name)
 
 

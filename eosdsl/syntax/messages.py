@@ -35,6 +35,7 @@ _AFTER = {
 }  # fmt: skip
 
 _CLASSES = (
+    ({"NUMBER", "depth"}, "a layer"),
     ({"NUMBER", "NAME"}, "a value"),
     ({"NUMBER"}, "a number"),
     ({"NAME"}, "a name"),
@@ -53,26 +54,31 @@ _LOOKALIKES = {
 
 @dataclass(frozen=True)
 class Mistake:
-    """A diagnostic, and how reading can go on as if it had been right: with `insert` before the token at fault, or with
-    `replace` in its place; neither: it cannot."""
+    """A diagnostic, and how reading can go on as if it had been right: with `insert` before the token at fault, with
+    `replace` in its place, or without it (`ignore`); none of these: it cannot."""
 
     diagnostic: Diagnostic
     insert: str | None = None
     replace: str | None = None
+    ignore: bool = False
 
 
 def syntax_error(machine: Machine, tokens: Sequence[Token], i: int) -> Mistake:
     """Why token `i` cannot stand after what the machine has taken."""
     token = tokens[i]
     if token.kind == BAD:
-        return Mistake(_unreadable(token))
+        instead = ":" if token.text == ";" and machine.accepts(":") else _LOOKALIKES.get(token.text)
+        replace = instead if instead is not None and machine.accepts(instead) else None
+        return Mistake(_unreadable(token, instead), replace=replace, ignore=instead == " ")
     expected = machine.expected()
     previous = tokens[i - 1] if i else None
-    mended = _misspelt(machine, tokens, i, expected) or _missing_mark(machine, token, previous, expected)
+    begins = token.kind in STATEMENTS and (previous is None or previous.line != token.line)
+    near = None if begins else _misspelt(machine, tokens, i, expected)
+    mended = near or _missing_mark(machine, token, previous, expected) or _missing_verb(machine, token, expected)
     if mended is not None:
         return mended
     wanted = _wanted(expected, previous)
-    if token.kind == END or (token.kind in STATEMENTS and previous is not None and previous.line != token.line):
+    if token.kind == END or begins:
         return Mistake(_too_early(token, previous, wanted))
     helps = _hints(token, previous, expected)
     return Mistake(
@@ -113,6 +119,8 @@ def _missing_mark(machine: Machine, token: Token, previous: Token | None, expect
     for mark in _MISSING:
         if mark not in expected or previous is None:
             continue
+        if mark == "," and not _in_a_list(token, previous, expected):
+            continue
         beyond = machine.after(mark)
         if beyond is None or not beyond.accepts(token.kind):
             continue
@@ -130,6 +138,32 @@ def _missing_mark(machine: Machine, token: Token, previous: Token | None, expect
             insert=mark,
         )
     return None
+
+
+def _missing_verb(machine: Machine, token: Token, expected: Sequence[str]) -> Mistake | None:
+    if token.kind not in ("NUMBER", "PERCENT", "FRACTION", "?") or "retain" not in expected:
+        return None
+    beyond = machine.after("retain")
+    if beyond is None or not beyond.accepts(token.kind):
+        return None
+    start = Span(token.start, token.start, token.line, token.column, token.line, token.column)
+    return Mistake(
+        error(
+            "E0108",
+            f"`retain` or `remove` is missing before {_quote(token)}",
+            _span(token),
+            "what is to be done with so many?",
+            fix=Fix("insert `retain`", (Edit(start, "retain "),)),
+        ),
+        insert="retain",
+    )
+
+
+def _in_a_list(token: Token, previous: Token, expected: Sequence[str]) -> bool:
+    """Whether a comma is the likely remedy: between numbers, or within parentheses, on one line."""
+    if token.line != previous.line:
+        return False
+    return token.kind in ("NUMBER", "PERCENT", "FRACTION") or ")" in expected or "}" in expected
 
 
 def _where(mark: str, token: Token, previous: Token) -> str:
@@ -198,7 +232,7 @@ def _list(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _unreadable(token: Token) -> Diagnostic:
+def _unreadable(token: Token, instead: str | None) -> Diagnostic:
     if token.text.startswith('"'):
         return error(
             "E0104", "this text has no closing quote", _span(token), "a text ends on the line that it starts on"
@@ -215,7 +249,7 @@ def _unreadable(token: Token) -> Diagnostic:
         if shown and ord(character) < 0x110000
         else f"U+{ord(character):04X} ({name})"
     )
-    instead = _LOOKALIKES.get(character)
+    instead = instead or _LOOKALIKES.get(character)
     if instead is None:
         return error(
             "E0101",

@@ -27,7 +27,8 @@ def parse_syntax(source: SourceFile) -> tuple[tree.File | None, list[Diagnostic]
     builder = TreeBuilder(source.text)
     reader = _Reader(tables, scanned.tokens, builder)
     statements = reader.read()
-    problems = sorted([*reader.problems, *builder.problems], key=_place)
+    # what was read twice, after going back, is reported once
+    problems = list({(p.code, p.span): p for p in sorted([*reader.problems, *builder.problems], key=_place)}.values())
     if not statements and (reader.broken or problems):
         return None, problems
     return tree.File(statements, scanned.comments, tuple(reader.broken)), problems
@@ -92,10 +93,12 @@ class _Reader:
         found = messages.syntax_error(self.machine, self.tokens, i)
         self.problems.append(found.diagnostic)
         token = self.tokens[i]
+        if found.ignore:
+            return i + 1
         if found.replace is not None and self._take(token._replace(kind=found.replace, text=found.replace), i):
             self.mended = i
             return i + 1
-        if found.insert is not None and self.mended != i:
+        if found.insert and self.mended != i:
             self.mended = i
             inserted = Token(found.insert, "", token.start, token.start, token.line, token.column)
             return i if self._take(inserted, i) else self._skip(i)
@@ -126,7 +129,7 @@ class _Reader:
         if self.machine.finish_statement():
             self.begun = i
         j = i
-        while tokens[j].kind != END and not self._begins_line(j):
+        while tokens[j].kind != END and not (self._begins_line(j) or self._looks_like_a_statement(j, i)):
             j += 1
         self.machine.drop_statement()
         self._record(j)
@@ -135,6 +138,11 @@ class _Reader:
     def _begins_line(self, j: int) -> bool:
         token = self.tokens[j]
         return token.kind in STATEMENTS and (j == 0 or self.tokens[j - 1].line != token.line)
+
+    def _looks_like_a_statement(self, j: int, i: int) -> bool:
+        """A word that is no keyword, not indented, at the start of a later line than that of token `i`."""
+        token = self.tokens[j]
+        return token.kind == "NAME" and token.column == 1 and token.line > self.tokens[i].line
 
     def _record(self, stop: int) -> None:
         """Remember what was left out, so that later passes do not wonder at names that it would have declared."""

@@ -14,16 +14,17 @@ END = "$END"
 
 
 class Production(NamedTuple):
-    """A rule of the grammar. `action` None: the one child stands for it; `*`: a repetition, gathered into a list.
+    """A rule of the grammar. `action` empty: its one symbol stands for it; `*`: a repetition, gathered into a list.
 
     `shape` says which of the `length` symbols are the children: an index, None for an optional part that is missing,
-    ~index for a repetition whose items are children.
+    ~index for a repetition whose items are children; `plain` is the same where all are just indices.
     """
 
     origin: str
-    action: str | None
+    action: str
     length: int
     shape: tuple[int | None, ...]
+    plain: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ def load() -> Tables:
         pattern=re.compile(raw["pattern"]),
         keywords=frozenset(raw["keywords"]),
         starts=raw["starts"],
-        productions=tuple(Production(o, a, n, tuple(shape)) for o, a, n, shape in raw["rules"]),
+        productions=tuple(Production(o, a, n, tuple(shape), _plain(shape)) for o, a, n, shape in raw["rules"]),
         states=tuple(raw["states"]),
     )
+
+
+def _plain(shape: list[int | None]) -> tuple[int, ...] | None:
+    indices = tuple(index for index in shape if index is not None and index >= 0)
+    return indices if len(indices) == len(shape) else None

@@ -46,7 +46,7 @@ def tokenize(text: str, tables: Tables) -> Tokens:
     """All tokens of a text; never raises."""
     tokens: list[Token] = []
     comments: list[Comment] = []
-    append, match, white = tokens.append, tables.pattern.match, _WHITE.match
+    append, match, white, new = tokens.append, tables.pattern.match, _WHITE.match, tuple.__new__
     keywords = tables.keywords
     position, line, line_start, stop = 0, 1, 0, len(text)
     while position < stop:
@@ -54,11 +54,11 @@ def tokenize(text: str, tables: Tables) -> Tokens:
         if found is None:
             gap = white(text, position)
             if gap is not None:
-                lines = text.count("\n", position, gap.end())
-                position = gap.end()
+                start, position = position, gap.end()
+                lines = text.count("\n", start, position)
                 if lines:
                     line += lines
-                    line_start = text.rfind("\n", 0, position) + 1
+                    line_start = text.rfind("\n", start, position) + 1
                 continue
             if text[position] == "#":
                 comment = _comment(text, position, line, line_start, tokens)
@@ -67,14 +67,13 @@ def tokenize(text: str, tables: Tables) -> Tokens:
                 continue
             found = _UNREADABLE.match(text, position)
             assert found is not None
-            kind = BAD
-        else:
-            kind = found.lastgroup or BAD
+        kind = found.lastgroup or BAD
         lexeme, end = found.group(), found.end()
         if kind == "MARK" or (kind == "NAME" and lexeme in keywords):
             kind = lexeme
-        append(Token(kind, lexeme, position, end, line, position - line_start + 1))
-        position = end
+        # as Token(…), without the price of a Python call for every token
+        append(new(Token, (kind, lexeme, position, end, line, position - line_start + 1)))
+        position = end + 1 if text.startswith(" ", end) else end
     append(Token(END, "", stop, stop, line, stop - line_start + 1))
     return Tokens(tokens, tuple(comments))
 

@@ -33,9 +33,10 @@ class Number:
     @property
     def value(self) -> Fraction:
         """The exact value; a percentage as a ratio. The parser has refused absurd sizes and zero denominators."""
-        if self.form == "percent":
-            return Fraction(self.text[:-1]) / 100
-        return Fraction(self.text)
+        digits = self.text.removesuffix("%")
+        # Fraction(text) costs ten times as much as Fraction(int)
+        number = Fraction(int(digits)) if digits.isdecimal() else Fraction(digits)
+        return number / 100 if self.form == "percent" else number
 
 
 @dataclass(frozen=True, slots=True)
