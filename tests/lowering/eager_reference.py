@@ -64,11 +64,8 @@ class Reference:
         rows = Rows(hidden, torch.arange(len(hidden)), visual, torch.ones(len(hidden)))
         for index, layer in enumerate(self.text.layers):
             if index in self.sites:
-                seen = rows
-                rows = replace(
-                    rows, ahead=lambda seen=seen, layer=layer, index=index: self._block(layer, seen, index)[1]
-                )
-                rows = self.sites[index](rows)
+                ahead = self._block(layer, rows, index)[1]
+                rows = self.sites[index](replace(rows, ahead=ahead))
             out, attention, keys, values = self._block(layer, rows, index)
             cache.append({"keys": keys, "values": values, "sizes": rows.sizes, "next": rows.positions[-1] + 1})
             rows = replace(rows, hidden=out, attention=attention, keys=keys)
