@@ -88,8 +88,8 @@ def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_ou
 
 
 def _width() -> int:
-    """Columns of the terminal, between 60 and 100; 80 where there is none."""
-    return min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
+    """Columns of the terminal, between 72 and 100; 80 where there is none."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, 72), 100)
 
 
 def _writes_blocks() -> bool:

@@ -17,7 +17,7 @@ _BAR = 30  # columns
 
 
 def plan_table(plan: Plan, *, color: bool = False, width: int = 80, ascii_only: bool = False) -> str:
-    """The plan as text of at most `width` columns, without a line end at its end."""
+    """The plan as text of at most `width` columns (72 or more), without a line end at its end."""
     from rich.console import Console
 
     console = Console(
@@ -32,7 +32,7 @@ def plan_table(plan: Plan, *, color: bool = False, width: int = 80, ascii_only: 
     )
     with console.capture() as captured:
         console.print(_title(plan), style="bold", markup=False)
-        console.print(_tokens(plan, ascii_only, min(_BAR, max(width - 45, 0))))
+        console.print(_tokens(plan, ascii_only, min(_BAR, max(width - 50, 0))))
         console.print(_costs(plan, ascii_only))
         for line in _remarks(plan):
             console.print(line, markup=False)
