@@ -27,7 +27,7 @@ class Machine:
     states: list[int] = field(default_factory=lambda: [0])
     values: list[Any] = field(default_factory=list)
     firsts: list[Token] = field(default_factory=list)
-    lasts: list[Token] = field(default_factory=list)
+    last: Token = NOTHING
 
     def feed(self, token: Token) -> bool:
         """Take one token; False where it cannot stand here. After END `result` is there."""
