@@ -41,7 +41,8 @@ CODES = {
     """,
     "E0607": """The operating system reported an error while a file was read or written.
 
-    The message names the file and what the system said.
+    The message names the file and what the system said: a network drive that went away, a broken disk, a name that is
+    too long. Nothing half-written is left.
     """,
 }
 

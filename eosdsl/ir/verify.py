@@ -48,7 +48,7 @@ CODES = {
     """,
     "E0285": """The program is in a version of the language that this release does not know.
 
-    Only `eos 1` exists.
+    Only `eos 1` exists. A program of a later language has to be written again for this one, or run by a later release.
     """,
     "E0286": """A step without a group.
 
