@@ -27,9 +27,7 @@ def grammar() -> dict[str, Any]:
         "name": "eos",
         "scopeName": SCOPE,
         "fileTypes": ["eos"],
-        "patterns": [
-            _pattern(pattern) for pattern in patterns(vocabulary(plugins=False)) if pattern.kinds != ("white",)
-        ],
+        "patterns": [_pattern(pattern) for pattern in rows],
     }
 
 
