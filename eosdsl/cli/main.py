@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eosdsl.cli.run", "Ask a model about an image, full and reduced, side by side."),
     "models": ("eosdsl.cli.models", "List the models that are known by name."),
     "new": ("eosdsl.cli.new", "Write a commented spec to start from."),
+    "lsp": ("eosdsl.cli.lsp", "Serve editors: the language server."),
 }
 
 
