@@ -30,12 +30,11 @@ def bind(program: DiscreteProgram, facts: ModelFacts) -> tuple[Schedule | None, 
     placed, problems = _placed_steps(program, facts)
     found += problems
     found += _collisions(placed)
-    for one in placed:
-        found += [d for group in one.step.groups for d in check_needs(group, one.place.site, facts)]
+    reductions = tuple(_reduction(one, facts) for one in placed)
+    found += [d for reduction in reductions for d in _missing_needs(reduction, facts)]
     if any(d.is_error for d in found):
         return None, _once(found)
-    found += _default_findings(placed, facts)
-    reductions = tuple(_reduction(one, facts) for one in placed)
+    found += _default_findings(placed, reductions)
     image = usual_image(facts)
     flow = token_flow(reductions, image)
     counted = _with_counts(reductions, flow, token_flow(reductions, image, least=True))
@@ -100,23 +99,29 @@ def _collisions(placed: list[PlacedStep]) -> Iterator[Diagnostic]:
         yield found
 
 
-def _default_findings(placed: list[PlacedStep], facts: ModelFacts) -> Iterator[Diagnostic]:
+def _default_findings(placed: list[PlacedStep], reductions: tuple[SiteReduction, ...]) -> Iterator[Diagnostic]:
     """Which score was taken where none is written; silent where the pick reads no score."""
     taken: dict[tuple[int, int], dict[str, list[Site]]] = {}
     groups: dict[tuple[int, int], Group] = {}
-    for one in placed:
+    for one, reduction in zip(placed, reductions, strict=True):
         for number, group in enumerate(one.step.groups):
-            if group.score is not None or not uses_score(group):
+            bound = reduction.groups[number]
+            if group.score is not None or not isinstance(bound.score, Call) or not uses_score(bound):
                 continue
             key = (one.statement, number)
             groups[key] = group
-            text = score_text(default_score(one.place.site, facts))
+            text = score_text(bound.score)
             taken.setdefault(key, {}).setdefault(text, []).append(one.place.site)
     for key, sites_by_score in taken.items():
         for text, sites in sites_by_score.items():
             where = f" at {sites_name(sites)}" if len(sites_by_score) > 1 else ""
             message = f"no `by` is written: tokens are ranked by {text}{where}"
             yield info("I0341", message, groups[key].budget.span or groups[key].span, f"by {text}")
+
+
+def _missing_needs(reduction: SiteReduction, facts: ModelFacts) -> Iterator[Diagnostic]:
+    for group in reduction.groups:
+        yield from check_needs(group, reduction.site, facts)
 
 
 def _reduction(one: PlacedStep, facts: ModelFacts) -> SiteReduction:

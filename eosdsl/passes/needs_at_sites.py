@@ -2,62 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from eosdsl.diagnostics import Diagnostic, error
-from eosdsl.ir.nodes import Group, Mix
+from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.ir.quantities import Call
-from eosdsl.ir.schedule import Site
-from eosdsl.ir.walk import find
+from eosdsl.ir.schedule import BoundGroup, Site
 from eosdsl.models.facts import ModelFacts
-from eosdsl.operators.base import Operator, Pick
+from eosdsl.operators.base import Operator, Score
 from eosdsl.operators.binding import bind_call
+from eosdsl.operators.bound import bind_groups, calls
 from eosdsl.passes.offers import missing
 from eosdsl.passes.sites import site_name
 
 
-def uses_score(group: Group) -> bool:
+def uses_score(group: BoundGroup) -> bool:
     """Whether the group's scores are read at all."""
-    pick, _ = _pick(group)
-    return pick is None or pick.uses_score
+    return bind_groups((group,))[0].needs_scores
 
 
-def check_needs(group: Group, site: Site, facts: ModelFacts) -> list[Diagnostic]:
-    """What operators of the group ask for and this site of this model cannot give."""
+def check_needs(group: BoundGroup, site: Site, facts: ModelFacts) -> list[Diagnostic]:
+    """What operators of the group ask for and this site of this model cannot give, or why they are no operators."""
+    try:
+        (bound,) = bind_groups((group,))
+    except SpecError as problem:
+        return problem.diagnostics
     found: list[Diagnostic] = []
-    for call, operator, problems in _operators(group):
-        found += problems
-        reasons = {missing(probe, site, facts) for probe in operator.probes()} if operator else set()
-        found += [_unavailable(call, reason, site) for reason in sorted(r for r in reasons if r)]
+    for operator in bound.operators():
+        reasons = {missing(probe, site, facts) for probe in operator.probes()} - {None}
+        found += [_unavailable(_written(operator, group), reason, site) for reason in sorted(map(str, reasons))]
     return found
 
 
-def _operators(group: Group) -> Iterator[tuple[Call, Operator | None, list[Diagnostic]]]:
-    if group.score is not None and uses_score(group):
-        for call in _score_calls(group):
-            yield call, *bind_call("scores", call)
-    if isinstance(group.pick, Call):
-        yield group.pick, *_pick(group)
-    for call in _behaviour_calls(group):
-        yield call, *bind_call("behaviours", call)
-
-
-def _score_calls(group: Group) -> Iterator[Call]:
-    """The scores of an expression, without the calls that are their own arguments."""
-    if group.score is None:
-        return
-    inner = {id(a) for call in find(group.score, Call) for argument in call.arguments for a in find(argument, Call)}
-    yield from (call for call in find(group.score, Call) if id(call) not in inner)
-
-
-def _behaviour_calls(group: Group) -> tuple[Call, ...]:
-    if isinstance(group.behaviour, Mix):
-        return tuple(part.behaviour for part in group.behaviour.parts)
-    return (group.behaviour,) if isinstance(group.behaviour, Call) else ()
-
-
-def _pick(group: Group) -> tuple[Pick | None, list[Diagnostic]]:
-    return bind_call("picks", group.pick) if isinstance(group.pick, Call) else (None, [])
+def _written(operator: Operator, group: BoundGroup) -> Call:
+    """The call that the operator was written as; what a pick brings along was written as the pick."""
+    named = [call for call in calls(group) if call.name == operator.name]
+    if len(named) > 1 and isinstance(operator, Score):
+        named = [call for call in named if bind_call("scores", call)[0] == operator]
+    return named[0] if named else group.pick
 
 
 def _unavailable(call: Call, reason: str, site: Site) -> Diagnostic:

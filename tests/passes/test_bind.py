@@ -208,3 +208,69 @@ def test_a_depth_range_that_collapses_backwards_is_found_when_bound() -> None:
 def test_every_mistake_is_reported_at_once() -> None:
     text = "operator x for lava\nat layer 40: retain 50%\nat encoder layer 3: retain 50% by attention(query: last)\n"
     assert sorted(codes(text)) == ["E0302", "E0402", "E0403"]
+
+
+class TestAdaptive:
+    """Budgets that depend on the image: no count, but bounds; what follows is static again where it is cut for sure."""
+
+    def test_counts_are_left_open_and_bounds_are_kept(self) -> None:
+        schedule = bound("at layer 2: retain mass 90%\nat layer 8: retain 25% of incoming")
+        assert [g.count for r in schedule.reductions for g in r.groups] == [None, None]
+        assert [(r.incoming, r.retained) for r in schedule.reductions] == [(576, 576), (576, 144)]
+        assert schedule.decoder_tokens == (576,) * 8 + (144,) * 24
+
+    def test_a_group_after_an_adaptive_one_adapts_too(self) -> None:
+        schedule = bound("at layer 2: retain outliers(iqr: 1.5) and retain 10 tokens via merge")
+        assert [g.count for g in schedule.reductions[0].groups] == [None, None]
+        schedule = bound("at layer 2: retain 10 tokens and retain outliers(iqr: 1.5) via merge")
+        assert [g.count for g in schedule.reductions[0].groups] == [10, None]
+
+    def test_one_token_is_left_at_the_least_so_that_a_budget_of_one_is_static(self) -> None:
+        schedule = bound("at layer 2: retain mass 90%\nat layer 8: retain 1 tokens")
+        assert [g.count for r in schedule.reductions for g in r.groups] == [None, 1]
+
+    def test_they_do_nothing_for_sure_nowhere(self) -> None:
+        assert codes("at layer 2: retain mass 90%") == []
+
+    @pytest.mark.parametrize("text", ["at layer 2..8: retain mass 90%", "at layer 2..8: retain 50% -> 10%"])
+    def test_over_a_range(self, text: str) -> None:
+        assert codes(text) == (["E0325"] if "mass" in text else [])
+
+    def test_what_a_budget_reads_has_to_be_there(self) -> None:
+        assert codes("at encoder output: retain rank(13.5)") == ["E0403"]
+
+
+class TestGrid:
+    """`grid(2x2)` brings its own count: a token a cell, as long as the grid is whole."""
+
+    def test_it_overrules_the_budget(self) -> None:
+        schedule = bound("at input: retain 25% pick grid(2x2) via pool(within: window(2x2))")
+        assert schedule.decoder_tokens == (144,) * 32
+        schedule = bound("at encoder output: pick grid(5x3) via pool(within: window(5x3))")
+        assert schedule.decoder_tokens == (5 * 8,) * 32
+
+    @pytest.mark.parametrize(
+        ("text", "model"),
+        [
+            ("at layer 2: retain 50%\nat layer 8: pick grid(2x2)", "llava"),
+            ("at layer 2: pick grid(2x2)", "llava-next"),
+        ],
+    )
+    def test_without_a_whole_grid(self, text: str, model: str) -> None:
+        assert "E0328" in codes(text, model)
+
+    def test_patches_have_a_finer_grid(self) -> None:
+        schedule = bound("at encoder output: pick grid(2x2) via pool", "qwen2-vl")
+        assert schedule.reductions[0].retained == 24 * 24
+        assert set(schedule.decoder_tokens) == {144}
+
+
+def test_picks_and_behaviours_need_what_they_read() -> None:
+    """A depth is found to be the first layer only on the model."""
+    assert codes("at encoder depth 1%: remove 16 tokens pick bipartite(on: keys) via merge") == ["E0403"]
+    assert codes("at encoder layer 0 after attention: remove 16 tokens pick bipartite(on: keys) via merge") == []
+
+
+def test_a_pick_without_scores_takes_no_default() -> None:
+    _, found = bind(program_of("at layer 2: retain 50% pick uniform"), facts("llava"))
+    assert found == []
