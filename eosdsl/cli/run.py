@@ -14,7 +14,7 @@ from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_co
 from eosdsl.cli.exits import exit_code
 from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError
-from eosdsl.run.question import Question, ask_both
+from eosdsl.run.question import Candidate, Question, ask_all
 from eosdsl.run.steps import progress_bar, steps_of
 
 if TYPE_CHECKING:
@@ -65,11 +65,9 @@ def command(
     source = spec_source(spec, stdin_filename)
     settings = settings_of(set_)
     warnings = _warnings(source, model, settings, allow_outside)
-    question = Question(
-        prompt, tuple(Path(one) for one in image), max_new_tokens, rounds, Path(overlay) if overlay else None
-    )
+    question = Question(prompt, tuple(Path(one) for one in image), max_new_tokens, rounds)
     with progress_bar(steps_of(rounds), shown=not quiet and sys.stderr.isatty()) as progress:
-        comparison = _ask(source, settings, allow_outside, model, question, dtype, device, progress)
+        comparison = _ask(source, settings, allow_outside, model, question, overlay, dtype, device, progress)
     say(_report(comparison, model, output_format, color))
     if warnings and not quiet:
         complain(warnings, source, color)
@@ -94,6 +92,7 @@ def _ask(
     allow_outside: bool,
     model: str,
     question: Question,
+    overlay: str | None,
     dtype: str | None,
     device: str | None,
     progress: Progress,
@@ -102,7 +101,8 @@ def _ask(
 
     program = parse_source(source, settings=settings, allow_outside=allow_outside)
     try:
-        return ask_both(program, model, question, dtype=dtype, device=device, progress=progress)
+        candidate = Candidate(program, Path(overlay) if overlay else None)
+        return ask_all(model, question, [candidate], dtype=dtype, device=device, progress=progress)[0]
     except SpecError as problem:
         raise SpecError(problem.diagnostics, problem.source or source) from problem
 

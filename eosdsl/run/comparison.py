@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -54,7 +55,7 @@ Progress = Callable[[str], None]
 
 
 def compare(
-    compiled: Compiled,
+    operators: Sequence[Compiled],
     processor: Any,
     prompt: str,
     images: Sequence[Image.Image],
@@ -62,54 +63,65 @@ def compare(
     max_new_tokens: int = 32,
     rounds: int = 5,
     progress: Progress = lambda step: None,
-) -> Comparison:
-    """Ask the model of `compiled` with and without its operator, and time both.
+) -> list[Comparison]:
+    """Ask one model without an operator and with each of `operators`, which are compiled for it; time all of them.
 
-    The answers come first and are the warm-up; then both sides are timed in turns, `rounds` times, and medians taken.
-    `progress` is called before each of the `2 + 2 * rounds` steps. `compiled` is left attached.
+    The answers come first and are the warm-up. Then all sides are timed in turns, `rounds` times, so that a machine
+    that slows down slows all, and medians are taken. `progress` is called before each of the (1 + operators)(1 +
+    rounds) answers. Operators are attached only while they are asked.
 
     Raises:
         SpecError: E0623, E0627 for the prompt; what the lowering refuses.
     """
-    model = compiled.model
+    for compiled in operators:
+        compiled.detach()
+    model = operators[0].model
     inputs = prepare(processor, prompt, images).to(model.device, model.dtype)
-    progress("reduced: answer")
-    with compiled, record(compiled) as records:
-        reduced_answer, reduced_print = ask(model, processor, inputs, max_new_tokens)
-    progress("full: answer")
-    full_answer, full_print = ask(model, processor, inputs, max_new_tokens)
-    full_times, reduced_times = _timings(compiled, inputs, max(2, min(max_new_tokens, TIMED_TOKENS)), rounds, progress)
     visual = int((inputs["input_ids"] == model.config.image_token_id).sum())
     text_rows = inputs["input_ids"].shape[1] - visual
-    compiled.attach()
-    return Comparison(
-        program=compiled.program.name,
-        model=compiled.schedule.model.name,
-        device=str(model.device),
-        dtype=str(model.dtype).removeprefix("torch."),
-        images=len(images),
-        text_rows=text_rows,
-        rounds=rounds,
-        full=_side(full_answer, full_print, text_rows, full_times),
-        reduced=_side(reduced_answer, reduced_print, text_rows, reduced_times),
-        records=tuple(records),
-        plan=plan_schedule(compiled.schedule, text_tokens=text_rows, images=len(images)),
-    )
+    sides: list[Compiled | None] = [None, *operators]
+    answers: list[tuple[Answer, Footprint]] = []
+    records: list[tuple[StepRecord, ...]] = []
+    for side in sides:
+        progress(f"{_name(side)}: answer")
+        with side or nullcontext(), record(side) if side else nullcontext([]) as noted:
+            answers.append(ask(model, processor, inputs, max_new_tokens))
+            records.append(tuple(noted))
+    timings = _timings(sides, model, inputs, max(2, min(max_new_tokens, TIMED_TOKENS)), rounds, progress)
+    full, *reduced = (_side(*answer, text_rows, times) for answer, times in zip(answers, timings, strict=True))
+    return [
+        Comparison(
+            program=compiled.program.name,
+            model=compiled.schedule.model.name,
+            device=str(model.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            images=len(images),
+            text_rows=text_rows,
+            rounds=rounds,
+            full=full,
+            reduced=own,
+            records=noted,
+            plan=plan_schedule(compiled.schedule, text_tokens=text_rows, images=len(images)),
+        )
+        for compiled, own, noted in zip(operators, reduced, records[1:], strict=True)
+    ]
 
 
 def _timings(
-    compiled: Compiled, inputs: Any, new_tokens: int, rounds: int, progress: Progress
-) -> tuple[list[Timing], list[Timing]]:
-    """Timings of full and reduced, in turns, so that a machine that slows down slows both."""
-    full: list[Timing] = []
-    reduced: list[Timing] = []
+    sides: Sequence[Compiled | None], model: Any, inputs: Any, new_tokens: int, rounds: int, progress: Progress
+) -> list[list[Timing]]:
+    """Per side, its timings."""
+    timings: list[list[Timing]] = [[] for _ in sides]
     for number in range(1, rounds + 1):
-        progress(f"full: timing {number} of {rounds}")
-        full.append(time_generate(compiled.detach(), inputs, new_tokens))
-        progress(f"reduced: timing {number} of {rounds}")
-        with compiled:
-            reduced.append(time_generate(compiled.model, inputs, new_tokens))
-    return full, reduced
+        for side, own in zip(sides, timings, strict=True):
+            progress(f"{_name(side)}: timing {number} of {rounds}")
+            with side or nullcontext():
+                own.append(time_generate(model, inputs, new_tokens))
+    return timings
+
+
+def _name(side: Compiled | None) -> str:
+    return side.program.name if side else "full"
 
 
 def _side(answer: Answer, footprint: Footprint, text_rows: int, timings: Sequence[Timing]) -> Side:

@@ -1,9 +1,9 @@
-"""One question to a model folder: everything is looked at before anything slow begins, then both answers are taken."""
+"""One question to a model folder: everything is looked at before anything slow begins, then answers are taken."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ from eosdsl.diagnostics import SpecError, error
 from eosdsl.models.find import Found, find_model
 from eosdsl.models.registry import facts_of_config
 from eosdsl.run.images import open_image
+from eosdsl.run.memory import memory_named
 from eosdsl.run.overlay import overlay, refuse_overlay
+from eosdsl.run.processor import load_processor
 from eosdsl.run.prompt import refuse_empty
 from eosdsl.writing import file_in_one_piece
 
@@ -20,33 +22,42 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
+    from eosdsl.lowering.compile import Compiled
+    from eosdsl.models.facts import ModelFacts
     from eosdsl.run.comparison import Comparison, Progress
 
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt about images. `rounds`: timings behind each median; `overlay`: where to draw what survives."""
+    """A prompt about images. `rounds`: timings behind each median."""
 
     prompt: str
     images: tuple[Path, ...]
     max_new_tokens: int = 32
     rounds: int = 5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A program to compare with the full model; `overlay`: where to draw what survives."""
+
+    program: DiscreteProgram | RelaxedProgram
     overlay: Path | None = None
 
 
-def ask_both(
-    program: DiscreteProgram | RelaxedProgram,
+def ask_all(
     model: str,
     question: Question,
+    candidates: Sequence[Candidate],
     *,
     dtype: str | None = None,
     device: str | None = None,
     progress: Progress,
-) -> Comparison:
-    """Load a model, compile the program for it, and compare both on the question. The overlay is written at the end.
+) -> list[Comparison]:
+    """Load a model, compile the programs for it, and compare each with the full model. Overlays are written at the end.
 
     Raises:
-        SpecError: E062x for prompt, images, processor and overlay, E0435 for a model without weights, E060x where the
+        SpecError: E062x for prompt, images, processor and overlays, E0435 for a model without weights, E060x where an
             overlay cannot be written; and whatever `eosdsl.compile` raises.
     """
     refuse_empty(question.prompt)
@@ -54,15 +65,26 @@ def ask_both(
     found = find_model(model)
     source = _weights(found)
     known = facts_of_config(found.config, found.name)
-    if question.overlay is None:
-        comparison, _ = _compare(program, source, question, images, dtype, device, progress)
-        return comparison
-    refuse_overlay(question.overlay, known)
-    with file_in_one_piece(question.overlay) as unfinished:
-        comparison, processor = _compare(program, source, question, images, dtype, device, progress)
-        names = [path.name for path in question.images]
-        overlay(images, names, comparison.records, known, processor.image_processor).save(unfinished)
-    return comparison
+    names = [path.name for path in question.images]
+    with ExitStack() as stack:
+        pictures = [_picture(candidate.overlay, known, stack) for candidate in candidates]
+        progress("loading the model")
+        processor = load_processor(source)
+        with memory_named():
+            operators = _compiled([candidate.program for candidate in candidates], source, dtype, device)
+            comparisons = _compare(operators, processor, question, images, progress)
+        for picture, comparison in zip(pictures, comparisons, strict=True):
+            if picture is not None:
+                overlay(images, names, comparison.records, known, processor.image_processor).save(picture)
+    return comparisons
+
+
+def _picture(path: Path | None, known: ModelFacts, stack: ExitStack) -> Path | None:
+    """Where to write an overlay that takes its place when `stack` ends well."""
+    if path is None:
+        return None
+    refuse_overlay(path, known)
+    return stack.enter_context(file_in_one_piece(path))
 
 
 def _weights(found: Found) -> str:
@@ -74,44 +96,32 @@ def _weights(found: Found) -> str:
     return str(place)
 
 
-def _compare(
-    program: DiscreteProgram | RelaxedProgram,
-    source: str,
-    question: Question,
-    images: list[Image.Image],
-    dtype: str | None,
-    device: str | None,
-    progress: Progress,
-) -> tuple[Comparison, Any]:
+def _compiled(
+    programs: Sequence[DiscreteProgram | RelaxedProgram], source: str, dtype: str | None, device: str | None
+) -> list[Compiled]:
+    """The programs compiled for one model, all detached."""
     from eosdsl.lowering.compile import compile
+    from eosdsl.lowering.loading import load_model
+
+    model = load_model(source, dtype=dtype, device=device)
+    operators: list[Compiled] = []
+    for program in programs:
+        operators.append(compile(program, model))
+        operators[-1].detach()
+    return operators
+
+
+def _compare(
+    operators: Sequence[Compiled], processor: Any, question: Question, images: Sequence[Image.Image], progress: Progress
+) -> list[Comparison]:
     from eosdsl.run.comparison import compare
-    from eosdsl.run.processor import load_processor
 
-    progress("loading the model")
-    processor = load_processor(source)
-    with _memory_named(), compile(program, source, dtype=dtype, device=device) as compiled:
-        comparison = compare(
-            compiled,
-            processor,
-            question.prompt,
-            images,
-            max_new_tokens=question.max_new_tokens,
-            rounds=question.rounds,
-            progress=progress,
-        )
-    return comparison, processor
-
-
-@contextmanager
-def _memory_named() -> Generator[None]:
-    """Turn torch's ways of running out of memory into a diagnostic."""
-    import torch
-
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as problem:
-        # on the CPU torch says it with a plain RuntimeError of its allocator
-        if type(problem) is RuntimeError and "can't allocate memory" not in str(problem):
-            raise
-        helps = ("use --dtype bfloat16, a smaller model, or another --device",)
-        raise SpecError([error("E0628", "the model and its cache do not fit into memory", helps=helps)]) from problem
+    return compare(
+        operators,
+        processor,
+        question.prompt,
+        images,
+        max_new_tokens=question.max_new_tokens,
+        rounds=question.rounds,
+        progress=progress,
+    )

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eosdsl.views.plan_table import amount, runs, size
+from eosdsl.run.table import comparison_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from eosdsl.run.comparison import Comparison, Side
+    from eosdsl.run.side import Answer
 
 RANDOM = "The weights of this model are random: its answers say nothing; counts, times and memory do."
 
 
 def report_text(comparison: Comparison, *, random_weights: bool, color: bool = False, width: int = 80) -> str:
     """Answers, then tokens, times, memory and FLOPs side by side, without a line end at its end."""
+    from rich.text import Text
+
+    parts = [
+        Text(_title(comparison), style="bold"),
+        answers([("full", comparison.full.answer), ("reduced", comparison.reduced.answer)]),
+        comparison_table([comparison], ["reduced"]),
+        *remarks(comparison, random_weights),
+    ]
+    return rendered(parts, color=color, width=width)
+
+
+def rendered(parts: Sequence[RenderableType], *, color: bool, width: int) -> str:
+    """What rich draws of the parts, as text."""
     from rich.console import Console
 
     console = Console(
@@ -32,12 +46,33 @@ def report_text(comparison: Comparison, *, random_weights: bool, color: bool = F
         legacy_windows=False,
     )
     with console.capture() as captured:
-        console.print(_title(comparison), style="bold", markup=False)
-        console.print(_answers(comparison))
-        console.print(_table(comparison))
-        for line in _remarks(comparison, random_weights):
-            console.print(line, style="dim", markup=False)
+        for part in parts:
+            console.print(part)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def answers(given: Sequence[tuple[str, Answer]]) -> RenderableType:
+    """Who answered what."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, answer in given:
+        made.add_row(name, Text(answer.text))
+    return made
+
+
+def remarks(comparison: Comparison, random_weights: bool) -> Iterator[RenderableType]:
+    """How times were taken, and what the numbers do not say."""
+    from rich.text import Text
+
+    yield Text(
+        f"Times: median of {comparison.rounds}, all in turns after a warm-up. "
+        "Prefill is from the call to the first token, vision tower included.",
+        style="dim",
+    )
+    if random_weights:
+        yield Text(RANDOM, style="dim")
 
 
 def report_json(comparison: Comparison, *, random_weights: bool) -> str:
@@ -83,82 +118,3 @@ def _title(comparison: Comparison) -> str:
         f"{comparison.program} on {comparison.model} ({comparison.dtype}, {comparison.device}): "
         f"{images}, {comparison.full.visual_rows[0]} visual and {comparison.text_rows} text tokens"
     )
-
-
-def _answers(comparison: Comparison) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    made.add_row("full", Text(comparison.full.answer.text))
-    made.add_row("reduced", Text(comparison.reduced.answer.text))
-    return made
-
-
-def _table(comparison: Comparison) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    full, reduced, plan = comparison.full, comparison.reduced, comparison.plan
-    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for number, name in enumerate(("", "full", "reduced", "")):
-        made.add_column(name, justify="right" if 0 < number < 3 else "left", no_wrap=True)
-    for layers in _layers(comparison):
-        made.add_row(*layers)
-    made.add_row(
-        "mean over layers",
-        f"{full.mean_visual_rows:g}",
-        f"{reduced.mean_visual_rows:.4g}",
-        _share(reduced.mean_visual_rows, full.mean_visual_rows),
-    )
-    made.add_section()
-    made.add_row("FLOPs of prefill", amount(plan.full_flops), amount(plan.flops), _share(plan.flops, plan.full_flops))
-    made.add_row(
-        "prefill, measured",
-        duration(full.timing.prefill),
-        duration(reduced.timing.prefill),
-        _factor(full.timing.prefill, reduced.timing.prefill),
-    )
-    made.add_row(
-        "decode, per token",
-        duration(full.timing.decode),
-        duration(reduced.timing.decode),
-        _factor(full.timing.decode, reduced.timing.decode),
-    )
-    made.add_row(
-        "KV cache after prefill",
-        size(full.kv_bytes),
-        size(reduced.kv_bytes),
-        _share(reduced.kv_bytes, full.kv_bytes),
-    )
-    return made
-
-
-def _layers(comparison: Comparison) -> Iterator[tuple[str, str, str, str]]:
-    """One row per run of layers with equal counts."""
-    pairs = list(zip(comparison.full.visual_rows, comparison.reduced.visual_rows, strict=True))
-    for first, last, (full, reduced) in runs(pairs):
-        name = f"visual tokens, layer {first}" if first == last else f"visual tokens, layers {first}..{last}"
-        yield name, str(full), str(reduced), _share(reduced, full)
-
-
-def _remarks(comparison: Comparison, random_weights: bool) -> Iterator[str]:
-    yield (
-        f"Times: median of {comparison.rounds}, full and reduced in turns after a warm-up. "
-        "Prefill is from the call to the first token, vision tower included."
-    )
-    if random_weights:
-        yield RANDOM
-
-
-def duration(seconds: float) -> str:
-    """`1.234 s`, `56.7 ms`."""
-    return f"{seconds:.3f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
-
-
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else ""
-
-
-def _factor(full: float, reduced: float) -> str:
-    return f"{full / reduced:.2f} times as fast"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
-def steps_of(rounds: int) -> int:
-    """How often `eosdsl.run.question.ask_both` reports progress."""
-    return 1 + 2 + 2 * rounds
+def steps_of(rounds: int, candidates: int = 1) -> int:
+    """How often `eosdsl.run.question.ask_all` reports progress: the model, then answers and timings of every side."""
+    return 1 + (1 + candidates) * (1 + rounds)
 
 
 @contextmanager

@@ -79,8 +79,12 @@ def build(folder: Path | str, seed: int = 0, size: Size = "small") -> Path:
 
 def ensure(folder: Path | str, seed: int = 0, size: Size = "small") -> Path:
     """`folder`, built first unless it already holds this very model."""
-    target = Path(folder)
-    return target if _built(target) == _card(size, seed) else build(target, seed, size)
+    return Path(folder) if is_built(folder, seed, size) else build(folder, seed, size)
+
+
+def is_built(folder: Path | str, seed: int = 0, size: Size = "small") -> bool:
+    """Whether `folder` holds this very model."""
+    return _built(Path(folder)) == _card(size, seed)
 
 
 def has_random_weights(folder: Path | str) -> bool:
