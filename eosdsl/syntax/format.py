@@ -47,13 +47,16 @@ def format_file(file: tree.File, text: str) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def one_line(statement: tree.Statement) -> str:
+    """A statement on one line, however long, without comments."""
+    return _join(list(_units(statement)))
+
+
 @dataclass(frozen=True)
 class Unit:
-    """A part of a statement that may stand on a line of its own: text, what separates it from the one before when both
-    stand on one line, and how it is indented on its own."""
+    """A part of a statement that may stand on a line of its own, with its indent there; else a blank separates them."""
 
     text: str
-    joint: str
     indent: str
     begins_group: bool = False
 
@@ -87,8 +90,7 @@ def _one_a_line(units: Sequence[Unit], own: Attached) -> Iterator[str]:
     for i, unit in enumerate(units):
         if i:
             yield from _comment_lines([Line(c.text, False) for c in own.before.get(i, [])], unit.indent, first=True)
-        comma = "," if i + 1 < len(units) and units[i + 1].joint == ", " else ""
-        yield _with_comment(f"{unit.indent}{unit.text}{comma}", own.after.get(i))
+        yield _with_comment(f"{unit.indent}{unit.text}", own.after.get(i))
 
 
 def _by_group(units: Sequence[Unit]) -> list[tuple[int, int]]:
@@ -102,7 +104,7 @@ def _ends_a_line(index: int, groups: Sequence[tuple[int, int]]) -> bool:
 
 
 def _join(units: Sequence[Unit], indent: str = "") -> str:
-    return indent + "".join(unit.joint * (i > 0) + unit.text for i, unit in enumerate(units))
+    return indent + " ".join(unit.text for unit in units)
 
 
 def _with_comment(line: str, comment: Tail | None) -> str:
@@ -113,23 +115,24 @@ def _with_comment(line: str, comment: Tail | None) -> str:
 def _units(statement: tree.Statement) -> Iterator[Unit]:
     match statement:
         case tree.At():
-            yield Unit(f"at {unparse.site(statement.site)}:", " ", "")
+            yield Unit(f"at {unparse.site(statement.site)}:", "")
             for number, group in enumerate(statement.groups):
                 for i, clause in enumerate(group.clauses):
                     conjunction = "and " if number and not i else ""
-                    yield Unit(f"{conjunction}{unparse.clause(clause)}", " ", INDENT, begins_group=not i)
+                    yield Unit(f"{conjunction}{unparse.clause(clause)}", INDENT, begins_group=not i)
         case tree.SubjectTo() | tree.Expect():
             word = "subject to" if isinstance(statement, tree.SubjectTo) else "expect"
             yield from _listed(word, [unparse.constraint(one) for one in statement.constraints])
         case tree.SearchWith():
             yield from _listed("search with", [unparse.option(one) for one in statement.options])
         case _:
-            yield Unit(_simple(statement), "", "")
+            yield Unit(_simple(statement), "")
 
 
 def _listed(word: str, items: Sequence[str]) -> Iterator[Unit]:
     for i, item in enumerate(items):
-        yield Unit(item if i else f"{word} {item}", ", ", INDENT if i else "", begins_group=bool(i))
+        comma = "," if i + 1 < len(items) else ""
+        yield Unit(f"{item if i else f'{word} {item}'}{comma}", INDENT if i else "", begins_group=bool(i))
 
 
 def _simple(
