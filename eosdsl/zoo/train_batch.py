@@ -8,7 +8,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from eosdsl.tasks.scene import GRID, labels
+from eosdsl.tasks.scene import CELL_COLORS, GRAY, GRID, labels
 from eosdsl.zoo.train_packs import Pack
 from eosdsl.zoo.train_tokens import BOS, EOS, PAD, TOKEN_IDS, ids, pad
 
@@ -18,6 +18,7 @@ PREFIX = 4
 BETWEEN = 2
 """image 2: the tokens before the second image's cells."""
 IGNORE = -100
+_CLUTTER = CELL_COLORS.index(GRAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Batch:
 
 def make_batch(packs: list[Pack], cells: int, rng: Random) -> Batch:
     """Tensors of packs with equally many images and questions. With fewer than all cells, empty ones are left out
-    first: they teach nothing that the rest of them does not."""
+    first, then clutter: they teach nothing that the rest of them does not."""
     rows = [[_image(pack, index, cells, rng) for index in range(len(pack.scenes))] for pack in packs]
     columns = torch.tensor(rows)  # [B, I, 4, V]
     texts = [[_text(question.text, question.answer) for question in pack.questions] for pack in packs]
@@ -81,7 +82,7 @@ def _image(pack: Pack, index: int, cells: int, rng: Random) -> list[list[int]]:
     kinds, colors, parts = labels(pack.scenes[index])
     order = list(range(CELLS))
     if cells < CELLS:
-        order = sorted(order, key=lambda cell: (kinds[cell] == 0, rng.random()))[:cells]
+        order = sorted(order, key=lambda cell: (kinds[cell] == 0, colors[cell] == _CLUTTER, rng.random()))[:cells]
         order.sort()
     return [[column[cell] for cell in order] for column in (kinds, colors, parts)] + [order]
 

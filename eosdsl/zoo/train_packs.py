@@ -6,11 +6,11 @@ model on oracle tokens (`read`) and, drawn, the whole model on pixels (`join`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from random import Random
 
-from eosdsl.tasks.base import Asked, Difficulty, Family, Split
+from eosdsl.tasks.base import Asked, Difficulty, Family
 from eosdsl.tasks.families.attr import Attr
 from eosdsl.tasks.families.chart import Chart, chart_scene
 from eosdsl.tasks.families.compare import Compare
@@ -56,49 +56,73 @@ class PackKind:
     packs: int
     questions: int
     cells: int
-    scenes: Callable[[Random, Difficulty], tuple[Scene, ...]]
-    families: Mapping[Family, float] = field(default_factory=dict[Family, float])
+    families: Mapping[Family, float]
 
 
-def _objects(rng: Random, difficulty: Difficulty) -> tuple[Scene, ...]:
-    """Object scenes; a quarter of them are built towards a count, so that every number occurs."""
-    if rng.random() < 0.25:
-        return _COUNT.scenes(rng, difficulty, "count", str(rng.randint(1, 8)))
-    return (object_scene(rng, difficulty),)
-
-
-def _photos(rng: Random, difficulty: Difficulty) -> tuple[Scene, ...]:
-    return (photo_scene(rng, "picture" if rng.random() < 0.5 else "face", None),)
-
-
-KINDS: tuple[PackKind, ...] = (
-    PackKind(
-        "objects", 12, 24, 72, _objects,
-        {_EXIST: 3, _ATTR: 3, _RELATION: 6, _COUNT: 5, _COMPARE: 4, _POSITION: 2, _PRIOR: 1},
+_LOOKUPS: Mapping[Family, float] = {_ATTR: 3, _EXIST: 3, _POSITION: 3, _COUNT: 2}
+_ALL: Mapping[Family, float] = {_EXIST: 3, _ATTR: 3, _RELATION: 6, _COUNT: 5, _COMPARE: 4, _POSITION: 2}
+LEVELS: tuple[tuple[PackKind, ...], ...] = (
+    (
+        PackKind("objects", 5, 24, 30, _LOOKUPS),
+        PackKind("prior", 1, 4, 12, {_PRIOR: 1}),
+        PackKind("text", 5, 4, 40, {_OCR: 1}),
+        PackKind("chart", 3, 7, 46, {_CHART: 1}),
+        PackKind("needle", 5, 3, 20, {_NEEDLE: 1}),
+        PackKind("photo", 2, 1, 16, {_PHOTO: 1}),
     ),
-    PackKind("text", 8, 4, 72, lambda rng, difficulty: (text_scene(rng, difficulty),), {_OCR: 1}),
-    PackKind("chart", 6, 7, 72, lambda rng, difficulty: (chart_scene(rng),), {_CHART: 1}),
-    PackKind("needle", 4, 3, 72, lambda rng, difficulty: (needle_scene(rng, difficulty),), {_NEEDLE: 1}),
-    PackKind("photo", 3, 2, 72, _photos, {_PHOTO: 1}),
-    PackKind(
-        "multi", 4, 14, 64,
-        lambda rng, difficulty: (object_scene(rng, difficulty), object_scene(rng, difficulty)),
-        {_MULTI: 1},
+    (
+        PackKind("objects", 6, 28, 44, _ALL),
+        PackKind("prior", 1, 4, 12, {_PRIOR: 1}),
+        PackKind("text", 5, 4, 44, {_OCR: 1}),
+        PackKind("chart", 3, 7, 46, {_CHART: 1}),
+        PackKind("needle", 3, 3, 30, {_NEEDLE: 1}),
+        PackKind("photo", 2, 1, 24, {_PHOTO: 1}),
+        PackKind("multi", 3, 16, 36, {_MULTI: 1}),
     ),
-)  # fmt: skip
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in KINDS for family in kind.families))
+    (
+        PackKind("objects", 5, 28, 144, _ALL),
+        PackKind("prior", 1, 4, 24, {_PRIOR: 1}),
+        PackKind("text", 3, 4, 144, {_OCR: 1}),
+        PackKind("chart", 2, 7, 144, {_CHART: 1}),
+        PackKind("needle", 2, 3, 144, {_NEEDLE: 1}),
+        PackKind("photo", 2, 1, 144, {_PHOTO: 1}),
+        PackKind("multi", 2, 18, 144, {_MULTI: 1}),
+    ),
+)
+"""What a step holds: first lookups in small scenes, then everything on part of the cells, then on all of them."""
+DIFFICULTIES = (Difficulty(objects=(1, 4)), Difficulty(), Difficulty())
+TEMPLATES = ("short", "short", "train")
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in LEVELS[-1] for family in kind.families))
 
 
-def make_pack(kind: PackKind, rng: Random, difficulty: Difficulty, split: Split = "train") -> Pack:
+def make_pack(kind: PackKind, rng: Random, difficulty: Difficulty, split: str = "train") -> Pack:
     """A pack of `kind`: its scenes, and as many questions as it has room for."""
     while True:
-        scenes = kind.scenes(rng, difficulty)
+        scenes = make_scenes(kind.name, rng, difficulty)
         questions = _questions(kind, scenes, rng, split)
         if questions is not None:
             return Pack(scenes, questions)
 
 
-def _questions(kind: PackKind, scenes: tuple[Scene, ...], rng: Random, split: Split) -> tuple[Question, ...] | None:
+def make_scenes(name: str, rng: Random, difficulty: Difficulty) -> tuple[Scene, ...]:
+    """The scenes of a sort of pack."""
+    if name == "text":
+        return (text_scene(rng, difficulty),)
+    if name == "chart":
+        return (chart_scene(rng),)
+    if name == "needle":
+        return (needle_scene(rng, difficulty),)
+    if name == "photo":
+        return (photo_scene(rng, "picture" if rng.random() < 0.5 else "face", None),)
+    if name == "multi":
+        return object_scene(rng, difficulty), object_scene(rng, difficulty)
+    # a quarter is built towards a count, so that every number occurs
+    if rng.random() < 0.25:
+        return _COUNT.scenes(rng, difficulty, "count", str(rng.randint(1, difficulty.objects[1])))
+    return (object_scene(rng, difficulty),)
+
+
+def _questions(kind: PackKind, scenes: tuple[Scene, ...], rng: Random, split: str) -> tuple[Question, ...] | None:
     families, weights = list(kind.families), list(kind.families.values())
     asked: list[Question] = []
     for _ in range(kind.questions * 5):

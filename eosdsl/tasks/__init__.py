@@ -1,0 +1,1 @@
+"""Procedural benchmark families and data readers: seeded, unlimited, short answers scored exactly."""

@@ -1,0 +1,30 @@
+"""The families there are: built-ins and plugins enter by the same entry-point group, `eosdsl.tasks`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import entry_points
+
+from eosdsl.diagnostics import SpecError, error
+from eosdsl.tasks.base import Family
+
+GROUP = "eosdsl.tasks"
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Every family by name, in alphabetical order."""
+    found = {entry.name: entry.load()() for entry in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+def family(name: str) -> Family:
+    """The family of a name. Raises SpecError (E0610) with the names there are."""
+    known = families()
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=1)
+    helps = (f"did you mean `{close[0]}`?",) if close else ()
+    raise SpecError([error("E0610", f"there is no task family `{name}`", helps=(*helps, f"known: {', '.join(known)}"))])
