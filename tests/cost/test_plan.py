@@ -119,3 +119,13 @@ def test_neither_torch_nor_transformers_is_touched() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_adaptive_budgets_are_planned_at_their_most_and_say_their_least() -> None:
+    made = plan("at layer 2: retain mass 90%\nat layer 8: retain 64 tokens\n", "llava")
+    assert not made.servable and made.adaptive
+    assert made.tokens_per_layer == (576,) * 8 + (64,) * 24
+    assert made.least_tokens_per_layer == (576,) * 2 + (1,) * 30
+    assert made.least_flops < made.flops
+    static = plan(FASTV, "llava")
+    assert static.servable and not static.adaptive and static.least_flops == static.flops

@@ -22,7 +22,7 @@ def invoke(*arguments: str, text: str | None = None) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("text", [FASTV, TOWER, "at layer 2: remove all\n"])
+@pytest.mark.parametrize("text", [FASTV, TOWER, "at layer 2: remove all\n", "at layer 2: retain mass 90%\n"])
 @pytest.mark.parametrize("width", [72, 80, 100])
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(text: str, width: int, ascii_only: bool) -> None:
@@ -55,6 +55,13 @@ def test_colour_changes_nothing_but_colour() -> None:
     assert "\x1b[" in painted
     bare = "\n".join(line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", painted).splitlines())
     assert bare == plan_table(made)
+
+
+def test_bounds_are_shown_where_counts_depend_on_the_image() -> None:
+    table = plan_table(plan("at layer 2: retain mass 90%\nat layer 8: retain 64 tokens\n", "llava"))
+    assert re.search(r"layers 2\.\.7\s+1 to 576\s", table)
+    assert re.search(r"layers 8\.\.31\s+1 to 64\s", table)
+    assert "depend on the image" in table
 
 
 def test_pieces() -> None:
