@@ -2,119 +2,116 @@
 
 CODES: dict[str, tuple[str, str]] = {
     "E0430": (
-        'the model already carries an operator',
-        'One operator at a time is attached to a model. Detach the first one:\n'
-        '\n'
-        '```python\n'
-        'with eosdsl.compile(program, model) as compiled:\n'
-        '    ...\n'
-        '# or: compiled.detach()\n'
-        '```\n',
+        "the model already carries an operator",
+        "One operator at a time is attached to a model. Detach the first one:\n"
+        "\n"
+        "```python\n"
+        "with eosdsl.compile(program, model) as compiled:\n"
+        "    ...\n"
+        "# or: compiled.detach()\n"
+        "```\n",
     ),
     "E0431": (
-        'this keyword is not supported while an operator is attached',
-        'The call asks for something that has no right answer, or none yet, on a sequence that gets shorter '
-        'on its way: attention maps of the full sequence, labels for rows that are gone, packed sequences, '
-        'masks made for the full length. Leave the keyword out, or call the model after `detach()`.\n',
+        "this keyword is not supported while an operator is attached",
+        "The call asks for something that has no right answer, or none yet, on a sequence that gets shorter "
+        "on its way: attention maps of the full sequence, labels for rows that are gone, packed sequences, "
+        "masks made for the full length. Leave the keyword out, or call the model after `detach()`.\n",
     ),
     "E0432": (
-        'the call has no token ids',
-        'Which rows are visual is read from `input_ids`. A call with only `inputs_embeds`, or one that goes '
-        'to the language model past its vision-language model, does not say it.\n',
+        "the call has no token ids",
+        "Which rows are visual is read from `input_ids`. A call with only `inputs_embeds`, or one that goes "
+        "to the language model past its vision-language model, does not say it.\n",
     ),
     "E0433": (
-        'this kind of cache is not supported',
-        'Layers after a reduction hold fewer rows than those before it. That works with a `DynamicCache` (the'
-        ' default of `generate`) and with no cache. Static, sliding-window, quantised and offloaded caches '
-        'are refused.\n',
+        "this kind of cache is not supported",
+        "Layers after a reduction hold fewer rows than those before it. That works with a `DynamicCache` (the"
+        " default of `generate`) and with no cache. Static, sliding-window, quantised and offloaded caches "
+        "are refused.\n",
     ),
     "E0434": (
-        'this way of generating is not supported',
-        'Assisted decoding, prompt lookup, chunked prefill and continuous batching cut or repeat the prompt '
-        'in ways that a reduced sequence cannot follow. Greedy search, sampling and beam search work, with '
-        'and without a cache.\n',
+        "this way of generating is not supported",
+        "Assisted decoding, prompt lookup, chunked prefill and continuous batching cut or repeat the prompt "
+        "in ways that a reduced sequence cannot follow. Greedy search, sampling and beam search work, with "
+        "and without a cache.\n",
     ),
     "E0435": (
-        'the model has no weights',
-        'It was built from its configuration alone, on the meta device: its graph, plan and artefact are '
-        'exact, but nothing can be computed. Name a folder or a hub id with weights to run it.\n',
+        "the model has no weights",
+        "It was built from its configuration alone, on the meta device: its graph, plan and artefact are "
+        "exact, but nothing can be computed. Name a folder or a hub id with weights to run it.\n",
     ),
     "E0436": (
-        'this site is not built yet',
-        'The language has this site and `plan` counts it, but no lowering runs it in this version.\n',
+        "this site is not built yet",
+        "The language has this site and `plan` counts it, but no lowering runs it in this version.\n",
     ),
     "E0437": (
-        'the decoder does not offer what an operator reads',
-        'An operator of the spec asks for something that this stream of the model does not have, such as the '
-        'attention of a CLS token inside the language model.\n',
+        "the decoder does not offer what an operator reads",
+        "An operator of the spec asks for something that this stream of the model does not have, such as the "
+        "attention of a CLS token inside the language model.\n",
     ),
     "E0438": (
-        'the parts of the model are not where they are expected',
-        'Compiling needs a vision-language model with a language model inside it: a list of decoder layers '
-        'with `self_attn` (`q_proj`, `k_proj`, `v_proj`), a norm and a rotary embedding.\n',
+        "the parts of the model are not where they are expected",
+        "Compiling needs a vision-language model with a language model inside it: a list of decoder layers "
+        "with `self_attn` (`q_proj`, `k_proj`, `v_proj`), a norm and a rotary embedding.\n",
     ),
     "E0439": (
-        'attention cannot be biased in this implementation',
-        '`attention_bias` adds a number to attention logits. `eager` and `sdpa` take one; flash attention '
+        "attention cannot be biased in this implementation",
+        "`attention_bias` adds a number to attention logits. `eager` and `sdpa` take one; flash attention "
         'does not. Load the model with `attn_implementation="sdpa"`, or leave the bias out.\n',
     ),
     "E0440": (
-        'prompts are padded on the right',
+        "prompts are padded on the right",
         "Reduced rows are aligned at their ends. Set `processor.tokenizer.padding_side = 'left'`, as "
-        'generation asks anyway.\n',
+        "generation asks anyway.\n",
     ),
     "E0441": (
-        'the cache cannot be cut back into a reduced part',
-        'Rows of a reduced layer no longer map one to one to tokens of the prompt, so a cache can be cropped '
-        'only down to the end of the last reduced image.\n',
+        "the cache cannot be cut back into a reduced part",
+        "Rows of a reduced layer no longer map one to one to tokens of the prompt, so a cache can be cropped "
+        "only down to the end of the last reduced image.\n",
     ),
     "E0443": (
-        'a space cannot be compiled',
-        'A `space` leaves values open; only an `operator` runs. Search the space, or sample an operator from '
-        'it.\n',
+        "a space cannot be compiled",
+        "A `space` leaves values open; only an `operator` runs. Search the space, or sample an operator from it.\n",
     ),
     "E0444": (
-        'the operator has been detached',
-        'This object no longer changes its model. Call `attach()` again, or use `.model` to run the model as '
-        'it is.\n',
+        "the operator has been detached",
+        "This object no longer changes its model. Call `attach()` again, or use `.model` to run the model as it is.\n",
     ),
     "E0446": (
-        'the cache was filled without this operator',
-        'A cache that holds visual tokens that were never reduced, or were reduced by another operator, does '
-        'not fit the layers of this one. Start from an empty cache.\n',
+        "the cache was filled without this operator",
+        "A cache that holds visual tokens that were never reduced, or were reduced by another operator, does "
+        "not fit the layers of this one. Start from an empty cache.\n",
     ),
     "E0650": (
         "the model's weights cannot be loaded",
-        'The configuration was read but the weights were not: they are missing, incomplete, damaged, or of '
-        'another shape. The message says what transformers found.\n',
+        "The configuration was read but the weights were not: they are missing, incomplete, damaged, or of "
+        "another shape. The message says what transformers found.\n",
     ),
     "E0651": (
-        'unknown dtype or device',
-        '`dtype` is the name of a floating point type of torch (`float32`, `bfloat16`, `float16`), `device` '
-        'one that torch has on this machine (`cpu`, `cuda`, `cuda:0`).\n',
+        "unknown dtype or device",
+        "`dtype` is the name of a floating point type of torch (`float32`, `bfloat16`, `float16`), `device` "
+        "one that torch has on this machine (`cpu`, `cuda`, `cuda:0`).\n",
     ),
     "E0652": (
-        'the folder is not a compiled operator',
-        '`eosdsl compile --out` and `compiled.save_pretrained` write `eos_config.json`, `operator.eos`, '
-        '`plan.json` and `graph.py`. At least one of them is missing.\n',
+        "the folder is not a compiled operator",
+        "`eosdsl compile --out` and `compiled.save_pretrained` write `eos_config.json`, `operator.eos`, "
+        "`plan.json` and `graph.py`. At least one of them is missing.\n",
     ),
     "E0653": (
-        'the compiled operator was changed',
-        'The sha256 of a file differs from the one that `eos_config.json` records. Compile `operator.eos` '
-        'again if the change was meant.\n',
+        "the compiled operator was changed",
+        "The sha256 of a file differs from the one that `eos_config.json` records. Compile `operator.eos` "
+        "again if the change was meant.\n",
     ),
     "E0654": (
-        'the compiled operator cannot be read',
-        '`eos_config.json` is not what this version of eosdsl writes: it is cut off, or entries are missing.\n',
+        "the compiled operator cannot be read",
+        "`eos_config.json` is not what this version of eosdsl writes: it is cut off, or entries are missing.\n",
     ),
     "E0655": (
-        'the compiled operator is of a newer format',
-        'It was written by a later version of eosdsl. Update, or compile its `operator.eos` again with this '
-        'version.\n',
+        "the compiled operator is of a newer format",
+        "It was written by a later version of eosdsl. Update, or compile its `operator.eos` again with this version.\n",
     ),
     "E0656": (
-        'the compiled operator is for another model',
-        'Its counts and its graph were made for a model of another family or shape. Compile `operator.eos` '
-        'for this one.\n',
+        "the compiled operator is for another model",
+        "Its counts and its graph were made for a model of another family or shape. Compile `operator.eos` "
+        "for this one.\n",
     ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import torch
 from torch import fx, nn
@@ -22,7 +22,7 @@ from eosdsl.lowering.refusals import refuse
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
-from eosdsl.parsing import parse_source
+from eosdsl.parsing import parse_source, source_of
 from eosdsl.passes.bind import bind
 from eosdsl.source import SourceFile
 
@@ -132,14 +132,27 @@ def compile(
             of the model (E06xx). The model is then left as it was.
     """
     spec, source = read_program(program)
-    loaded = model if isinstance(model, nn.Module) else load_model(model, dtype=dtype, device=device)
-    known = facts(whole_model(loaded) if isinstance(model, nn.Module) else model)
-    schedule = bound(spec, known, source)
+    return compile_program(spec, model, source=source, dtype=dtype, device=device)
+
+
+def compile_program(
+    program: DiscreteProgram,
+    model: Any,
+    *,
+    source: SourceFile | None = None,
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+) -> Compiled:
+    """As `compile`, for a program that has been parsed from `source`."""
+    given = isinstance(model, nn.Module)
+    known = facts(whole_model(model) if given else model)
+    schedule = bound(program, known, source)
+    loaded = model if given else load_model(model, dtype=dtype, device=device)
     anatomy = dissect(loaded, profiles()[known.family].torch)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
     graph, first = build(schedule, anatomy)
-    return Compiled(spec, source, schedule, anatomy, graph, first)
+    return Compiled(program, source, schedule, anatomy, graph, first)
 
 
 def bound(program: DiscreteProgram, known: ModelFacts, source: SourceFile | None = None) -> Schedule:
@@ -167,6 +180,11 @@ def read_program(
         source = source_of(program if isinstance(program, str) else Path(program))
         program = parse_source(source)
     if isinstance(program, RelaxedProgram):
-        problem = error("E0443", f"{program.name} is a space: some of its values are open", program.span)
-        raise SpecError([problem], source)
+        refuse_space(program, source)
     return program, source
+
+
+def refuse_space(program: RelaxedProgram, source: SourceFile | None) -> NoReturn:
+    """Raise SpecError (E0443): what is not decided cannot be run."""
+    message = f"{program.name} is a space: some of its values are open"
+    raise SpecError([error("E0443", message, program.span, helps=("search it, or decide every `?`",))], source)

@@ -1,0 +1,119 @@
+"""`eosdsl compile`: a spec and a model to a folder with plan, graph and spec."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
+from eosdsl.cli.exits import exit_code
+from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
+from eosdsl.diagnostics import Diagnostic, Severity, SpecError
+
+if TYPE_CHECKING:
+    from eosdsl.lowering.compile import Compiled
+    from eosdsl.source import SourceFile
+
+EXAMPLES = """
+eosdsl compile fastv.eos --model llava --out fastv-7b         LLaVA-1.5-7B from its shipped config, no weights
+eosdsl compile fastv.eos --model ./my-llava --out fastv-mine  a model folder, with its weights
+eosdsl compile fastv.eos --model llava --set budget=64        a param overridden
+"""
+
+
+def command(
+    spec: Spec,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="MODEL", help="A shipped name (eosdsl models), a folder or a hub id."),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; NAME-MODEL here.", show_default=False),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    set_: Settings = None,
+    allow_outside: AllowOutside = False,
+    stdin_filename: StdinFilename = None,
+    color: Color = ColorMode.AUTO,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compile a spec for a model into a folder: the spec, its plan, and the rewritten graph as readable Python.
+
+    Prints the plan. With a shipped name no weights are needed; a folder or hub id is loaded. `eosdsl.load(model,
+    FOLDER)` attaches the result. Exit code 1 where the spec has errors or warnings, 2 where a file or the model is at
+    fault.
+    """
+    source = spec_source(spec, stdin_filename)
+    settings = settings_of(set_)
+    warnings = _warnings(source, model, settings, allow_outside)
+    compiled = _compiled(source, settings, allow_outside, model, dtype, device)
+    folder = (
+        Path(out) if out is not None else Path(f"{compiled.program.name}-{Path(compiled.schedule.model.name).name}")
+    )
+    compiled.save_pretrained(folder)
+    if not quiet:
+        say(_summary(compiled, folder, color))
+    if warnings and not quiet:
+        complain(warnings, source, color)
+    if code := exit_code(warnings):
+        raise typer.Exit(code)
+
+
+def _warnings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
+    """Warnings of the spec on the model. Raises SpecError for errors."""
+    from eosdsl.checking import check_source
+
+    found = check_source(source, model, settings=settings, allow_outside=allow_outside)
+    errors = [d for d in found if d.is_error]
+    if errors:
+        raise SpecError(errors, source)
+    return [d for d in found if d.severity is Severity.WARNING]
+
+
+def _compiled(
+    source: SourceFile,
+    settings: dict[str, str],
+    allow_outside: bool,
+    model: str,
+    dtype: str | None,
+    device: str | None,
+) -> Compiled:
+    from eosdsl.ir.nodes import RelaxedProgram
+    from eosdsl.lowering.compile import compile_program, refuse_space
+    from eosdsl.parsing import parse_source
+
+    program = parse_source(source, settings=settings, allow_outside=allow_outside)
+    if isinstance(program, RelaxedProgram):
+        refuse_space(program, source)
+    try:
+        return compile_program(program, model, source=source, dtype=dtype, device=device)
+    except SpecError as problem:
+        raise SpecError(problem.diagnostics, problem.source or source) from problem
+
+
+def _summary(compiled: Compiled, folder: Path, color: ColorMode) -> str:
+    from eosdsl.views.plan_table import plan_table
+
+    width = min(max(shutil.get_terminal_size((80, 24)).columns, 72), 100)
+    table = plan_table(
+        compiled.plan, color=wants_color(color, sys.stdout), width=width, ascii_only=not _writes_blocks()
+    )
+    return f"{table}\n\nwritten to {folder}/: {', '.join(sorted(p.name for p in folder.iterdir()))}"
+
+
+def _writes_blocks() -> bool:
+    """Whether standard output can write the characters of the bars and lines."""
+    try:
+        "█─²".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

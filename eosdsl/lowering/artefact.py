@@ -1,0 +1,179 @@
+"""A compiled operator as a folder: the spec, what it was made for, its plan, and its graph to read. No weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+import transformers
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import nn
+
+import eosdsl
+from eosdsl.diagnostics import SpecError
+from eosdsl.ir.nodes import DiscreteProgram
+from eosdsl.ir.spell import spell
+from eosdsl.lowering.anatomy import whole_model
+from eosdsl.lowering.compile import Compiled, compile
+from eosdsl.lowering.loading import load_model
+from eosdsl.lowering.python_text import graph_text
+from eosdsl.lowering.refusals import refuse
+from eosdsl.models.facts import ModelFacts
+from eosdsl.models.registry import facts
+from eosdsl.parsing import parse_source
+from eosdsl.reading import os_error_diagnostic
+from eosdsl.source import SourceFile
+from eosdsl.syntax.format import format_text
+from eosdsl.writing import folder_in_one_piece
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = 1
+CONFIG = "eos_config.json"
+OPERATOR = "operator.eos"
+
+
+class Artefact(BaseModel):
+    """`eos_config.json`. `sha256` covers every other file of the folder."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    eos_artefact: Literal[1] = FORMAT
+    program: str
+    family: str
+    base_model: str
+    facts: ModelFacts
+    versions: dict[str, str]
+    sha256: dict[str, str]
+
+
+def save(compiled: Compiled, folder: Path) -> None:
+    """Write the folder in one piece: what is there is whole, and what was there stays if writing fails.
+
+    Raises:
+        SpecError: E060x where the folder cannot be written (a full disk, say), E0608 where it holds something else.
+    """
+    schedule = compiled.schedule
+    files = {
+        OPERATOR: operator_text(compiled.program, compiled.source),
+        "plan.json": compiled.plan.to_json(),
+        "graph.py": graph_text(compiled.graph, schedule),
+    }
+    config = Artefact(
+        program=compiled.program.name,
+        family=schedule.model.family,
+        base_model=schedule.model.name,
+        facts=schedule.model,
+        versions={
+            "eosdsl": eosdsl.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        sha256={name: _sha256(text.encode()) for name, text in files.items()},
+    )
+    with folder_in_one_piece(folder, replaces=CONFIG) as unfinished:
+        for name, text in files.items():
+            (unfinished / name).write_bytes(text.encode())
+        (unfinished / CONFIG).write_bytes((config.model_dump_json(indent=2) + "\n").encode())
+
+
+def load(
+    model: Any,
+    folder: str | os.PathLike[str],
+    *,
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+) -> Compiled:
+    """Attach the compiled operator of a folder to a model (as in `compile`), after checking both.
+
+    Raises:
+        SpecError: E0652 to E0655 where the folder is not whole, was changed, or is of a newer format; E0656 where it
+        was made
+            for another kind of model; whatever `compile` raises.
+    """
+    path = Path(folder)
+    config = read_config(path)
+    texts = {name: _checked(path, name, digest) for name, digest in config.sha256.items()}
+    loaded = model if isinstance(model, nn.Module) else load_model(model, dtype=dtype, device=device)
+    _refuse_other_model(config, facts(whole_model(loaded)))
+    source = SourceFile(str(path / OPERATOR), texts[OPERATOR].decode(), path / OPERATOR)
+    program = parse_source(source)
+    assert isinstance(program, DiscreteProgram), "only operators are compiled"
+    return compile(program, loaded)
+
+
+def read_config(folder: Path) -> Artefact:
+    """The `eos_config.json` of a folder. Raises SpecError (E0652, E0654, E0655)."""
+    try:
+        values = json.loads((folder / CONFIG).read_text("utf-8"))
+    except FileNotFoundError:
+        refuse("E0652", f"{folder} is not a compiled operator: it has no {CONFIG}", "eosdsl compile SPEC --out FOLDER")
+    except OSError as problem:
+        raise SpecError([os_error_diagnostic(problem, folder / CONFIG)]) from problem
+    except (ValueError, RecursionError):
+        refuse("E0654", f"{folder / CONFIG} is cut off or is not JSON", "compile the operator again")
+    version: object = values.get("eos_artefact") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        refuse("E0655", f"{folder} is of format {version}; this version of eosdsl reads {FORMAT}", "update eosdsl")
+    try:
+        config = Artefact.model_validate(values)
+    except ValidationError as problem:
+        where = ".".join(str(part) for part in problem.errors()[0]["loc"])
+        refuse("E0654", f"{folder / CONFIG} is not what eosdsl writes: `{where}` is missing or wrong")
+    if OPERATOR not in config.sha256:
+        refuse("E0654", f"{folder / CONFIG} does not name {OPERATOR}")
+    return config
+
+
+def operator_text(program: DiscreteProgram, source: SourceFile | None) -> str:
+    """The spec as it goes into the folder: as written, formatted, where that means the same away from its place."""
+    if source is not None:
+        try:
+            text = format_text(source.text)
+            if parse_source(SourceFile(OPERATOR, text, Path(OPERATOR))) == program:
+                return text
+        except SpecError:  # it takes in other files, which do not come along
+            pass
+    return spell(program)
+
+
+def _checked(folder: Path, name: str, digest: str) -> bytes:
+    """A file's bytes, as they were written."""
+    if Path(name).name != name:
+        refuse("E0654", f"{folder / CONFIG} names a file outside the folder: {name}")
+    try:
+        data = (folder / name).read_bytes()
+    except FileNotFoundError:
+        refuse("E0652", f"{folder} is not whole: {name} is missing", "compile the operator again")
+    except OSError as problem:
+        raise SpecError([os_error_diagnostic(problem, folder / name)]) from problem
+    if _sha256(data) != digest:
+        refuse("E0653", f"{folder / name} was changed or cut off after it was written", "compile the operator again")
+    return data
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _refuse_other_model(config: Artefact, known: ModelFacts) -> None:
+    """The operator's counts hold for models of the same shape, whatever they are called."""
+    made_for, found = (_shape(one) for one in (config.facts, known))
+    if config.family != known.family:
+        refuse("E0656", f"{config.program} was compiled for a {config.family}, and {known.name} is a {known.family}")
+    differing = [key for key in made_for if made_for[key] != found[key]]
+    if differing:
+        refuse(
+            "E0656",
+            f"{config.program} was compiled for {config.base_model}; {known.name} has another {', '.join(differing)}",
+            f"compile its {OPERATOR} for this model",
+        )
+
+
+def _shape(known: ModelFacts) -> Mapping[str, Any]:
+    return known.model_dump(exclude={"name", "dtype_bytes", "unsupported", "image_token_id"})
