@@ -11,7 +11,7 @@ from eosdsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity, error
 from eosdsl.source import Span
 from eosdsl.syntax import tree
 from eosdsl.syntax.automaton import Machine
-from eosdsl.syntax.keywords import KEYWORDS, STATEMENTS, UNITS
+from eosdsl.syntax.keywords import CLAUSES, KEYWORDS, STATEMENTS, UNITS
 from eosdsl.syntax.tables import END
 from eosdsl.syntax.tokens import BAD, Token, span_of
 
@@ -70,7 +70,7 @@ def syntax_error(machine: Machine, tokens: Sequence[Token], i: int) -> Mistake:
         instead = ":" if token.text == ";" and machine.accepts(":") else _LOOKALIKES.get(token.text)
         replace = instead if instead is not None and machine.accepts(instead) else None
         return Mistake(_unreadable(token, instead), replace=replace, ignore=instead == " ")
-    expected = machine.expected()
+    expected = _in_reading_order(machine, machine.expected())
     previous = tokens[i - 1] if i else None
     begins = token.kind in STATEMENTS and (previous is None or previous.line != token.line)
     near = None if begins else _misspelt(machine, tokens, i, expected)
@@ -84,6 +84,26 @@ def syntax_error(machine: Machine, tokens: Sequence[Token], i: int) -> Mistake:
     return Mistake(
         error("E0102", f"expected {wanted}, found {_quote(token)}", _span(token), "not expected here", helps=helps)
     )
+
+
+def _in_reading_order(machine: Machine, expected: Sequence[str]) -> list[str]:
+    """Without the clauses whose turn is over: the grammar takes clauses in any order, to say which is out of order."""
+    turn = -1
+    for value in reversed(machine.values):
+        if isinstance(value, Token) and value.kind in ("at", "and"):
+            break
+        turn = max([turn, *map(_turn, value if isinstance(value, list) else [value])])
+    over = CLAUSES[: turn + 1]
+    return [kind for kind in expected if kind not in over]
+
+
+def _turn(value: object) -> int:
+    """The place of a clause, or of its keyword, in reading order; -1 for anything else."""
+    if isinstance(value, Token):
+        return CLAUSES.index(value.kind) if value.kind in CLAUSES else -1
+    if isinstance(value, tree.By | tree.Pick | tree.Via | tree.With):
+        return CLAUSES.index(_clause_name(value))
+    return -1
 
 
 def _misspelt(machine: Machine, tokens: Sequence[Token], i: int, expected: Sequence[str]) -> Mistake | None:
@@ -217,7 +237,7 @@ def _wanted(expected: Iterable[str], previous: Token | None) -> str:
     rest -= UNITS
     rest.discard(END)
     if len(rest) > 6:
-        rest -= {"+", "-", "*", "{", "}"}
+        rest -= {"+", "-", "*", "{", "}"} if previous is None or previous.kind != "?" else {"{"}
     return _list([*(f"`{kind}`" for kind in sorted(rest, key=_reading_order)), *names]) or "the end of the file"
 
 

@@ -25,7 +25,7 @@ def parse_syntax(source: SourceFile) -> tuple[tree.File | None, list[Diagnostic]
     tables = load()
     scanned = tokenize(source.text, tables)
     builder = TreeBuilder(source.text)
-    reader = _Reader(tables, scanned.tokens, builder)
+    reader = Reader(tables, scanned.tokens, builder)
     statements = reader.read()
     # what was read twice, after going back, is reported once
     problems = list({(p.code, p.span): p for p in sorted([*reader.problems, *builder.problems], key=_place)}.values())
@@ -52,8 +52,8 @@ def _place(problem: Diagnostic) -> int:
     return problem.span.start if problem.span is not None else 0
 
 
-class _Reader:
-    """Runs the machine over the tokens of a file, mending and skipping."""
+class Reader:
+    """Runs the machine over the tokens of a file, mending and skipping. Every token passes through `take`."""
 
     def __init__(self, tables: Tables, tokens: list[Token], builder: TreeBuilder) -> None:
         self.tokens = tokens
@@ -64,19 +64,24 @@ class _Reader:
         self.mended = -1  # index of the token before which something was inserted
 
     def read(self) -> tuple[tree.Statement, ...]:
+        self.advance(len(self.tokens))
+        return self.machine.result
+
+    def advance(self, stop: int) -> None:
+        """Read up to token `stop`; short of the last one the statement at hand stays as it is, on the machine."""
         tokens, machine = self.tokens, self.machine
-        i, stop = 0, len(tokens)
+        i = 0
         while i < stop:
-            if not self._take(tokens[i], i):
+            if not self.take(tokens[i], i):
                 i = self._mend(i)
             elif machine.too_deep:
                 self.problems.append(messages.too_deep(tokens[i]))
                 i = self._skip(i)
             else:
                 i += 1
-        return machine.result
 
-    def _take(self, token: Token, i: int) -> bool:
+    def take(self, token: Token, i: int) -> bool:
+        """Feed a token in the place of token `i`; False where it cannot stand there. One without text was missing."""
         if not self.machine.feed(token):
             return False
         if token.kind in STATEMENTS and self.machine.begins_statement:
@@ -95,13 +100,13 @@ class _Reader:
         token = self.tokens[i]
         if found.ignore:
             return i + 1
-        if found.replace is not None and self._take(token._replace(kind=found.replace, text=found.replace), i):
+        if found.replace is not None and self.take(token._replace(kind=found.replace, text=found.replace), i):
             self.mended = i
             return i + 1
         if found.insert and self.mended != i:
             self.mended = i
             inserted = Token(found.insert, "", token.start, token.start, token.line, token.column)
-            return i if self._take(inserted, i) else self._skip(i)
+            return i if self.take(inserted, i) else self._skip(i)
         return self._skip(i)
 
     def _swallowed(self, i: int) -> int | None:

@@ -16,7 +16,6 @@ from eosdsl.syntax.format import format_text
 from eosdsl.syntax.order import canonical_order
 from eosdsl.syntax.parse import parse_syntax
 
-
 # nested expressions are slow to draw, not to parse
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
