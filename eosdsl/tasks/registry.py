@@ -21,10 +21,10 @@ def families() -> Mapping[str, Family]:
 
 
 def family(name: str) -> Family:
-    """The family of a name. Raises SpecError (E0610) with the names there are."""
+    """The family of a name. Raises SpecError (E0660) with the names there are."""
     known = families()
     if name in known:
         return known[name]
     close = get_close_matches(name, known, n=1)
     helps = (f"did you mean `{close[0]}`?",) if close else ()
-    raise SpecError([error("E0610", f"there is no task family `{name}`", helps=(*helps, f"known: {', '.join(known)}"))])
+    raise SpecError([error("E0660", f"there is no task family `{name}`", helps=(*helps, f"known: {', '.join(known)}"))])

@@ -59,15 +59,21 @@ class PackKind:
     families: Mapping[Family, float]
 
 
-_LOOKUPS: Mapping[Family, float] = {_ATTR: 3, _EXIST: 3, _POSITION: 3, _COUNT: 2}
+_FIRST: Mapping[Family, float] = {_ATTR: 3, _EXIST: 1}
+_LOOKUPS: Mapping[Family, float] = {_ATTR: 2, _EXIST: 3, _POSITION: 3, _COUNT: 2}
 _ALL: Mapping[Family, float] = {_EXIST: 3, _ATTR: 3, _RELATION: 6, _COUNT: 5, _COMPARE: 4, _POSITION: 2}
 LEVELS: tuple[tuple[PackKind, ...], ...] = (
+    (
+        PackKind("objects", 6, 16, 24, _FIRST),
+        PackKind("needle", 10, 3, 16, {_NEEDLE: 1}),
+        PackKind("photo", 2, 1, 8, {_PHOTO: 1}),
+    ),
     (
         PackKind("objects", 5, 24, 30, _LOOKUPS),
         PackKind("prior", 1, 4, 12, {_PRIOR: 1}),
         PackKind("text", 5, 4, 40, {_OCR: 1}),
         PackKind("chart", 3, 7, 46, {_CHART: 1}),
-        PackKind("needle", 5, 3, 20, {_NEEDLE: 1}),
+        PackKind("needle", 3, 3, 20, {_NEEDLE: 1}),
         PackKind("photo", 2, 1, 16, {_PHOTO: 1}),
     ),
     (
@@ -89,9 +95,10 @@ LEVELS: tuple[tuple[PackKind, ...], ...] = (
         PackKind("multi", 2, 18, 144, {_MULTI: 1}),
     ),
 )
-"""What a step holds: first lookups in small scenes, then everything on part of the cells, then on all of them."""
-DIFFICULTIES = (Difficulty(objects=(1, 4)), Difficulty(), Difficulty())
-TEMPLATES = ("short", "short", "train")
+"""What a step holds: first one kind of lookup, then all of them in small scenes, then everything on part of the cells,
+then on all of them. A skill that is not there yet only makes noise for one that is about to emerge."""
+DIFFICULTIES = (Difficulty(objects=(1, 3)), Difficulty(objects=(1, 4)), Difficulty(), Difficulty())
+TEMPLATES = ("short", "short", "short", "train")
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in LEVELS[-1] for family in kind.families))
 
 

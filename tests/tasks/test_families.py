@@ -36,7 +36,7 @@ def test_twelve_families_are_registered() -> None:
 def test_unknown_family_is_named_with_a_suggestion() -> None:
     with pytest.raises(SpecError) as caught:
         family("exists")
-    assert caught.value.diagnostics[0].code == "E0610"
+    assert caught.value.diagnostics[0].code == "E0660"
     assert "did you mean `exist`?" in caught.value.diagnostics[0].helps
 
 

@@ -1,0 +1,35 @@
+"""The diagnostics of this room: code → (title, page in Markdown)."""
+
+CODES: dict[str, tuple[str, str]] = {
+    "E0660": (
+        "there is no task family of this name",
+        "Families are registered under the entry-point group `eosdsl.tasks`; the message lists those there are. "
+        "A plugin's family appears once its package is installed.\n",
+    ),
+    "E0661": (
+        "a line of the data is not a JSON object",
+        "A JSONL file holds one complete object a line. A file that is one long JSON list is turned into lines with\n"
+        "\n"
+        '```sh\njq -c ".[]" data.json > data.jsonl\n```\n',
+    ),
+    "E0662": (
+        "an example has not the keys that it needs",
+        "Two forms are read: `{image, question, answer}`, and LLaVA's\n"
+        "`{image, conversations: [{from: human, value: …}, {from: gpt, value: …}, …]}`. `image` is a path or a list\n"
+        "of paths, counted from the data file's folder (or from the folder given); it may be absent.\n",
+    ),
+    "E0663": (
+        "an image of an example cannot be used",
+        "The file is missing, is not an image, is cut short or is far too large; the reason follows the name. Paths\n"
+        "count from the folder of the data file unless another folder is given.\n",
+    ),
+    "E0664": (
+        "the tokenizer cannot write this answer",
+        "The answer holds words that the model's tokenizer only knows as `<unk>`: the model could never say it, so\n"
+        "every score on this example would be zero. Use other words, or another model.\n",
+    ),
+    "E0665": (
+        "the data file holds no example",
+        "Nothing is left to ask: the file is empty, or every line of it was bad and was skipped.\n",
+    ),
+}
