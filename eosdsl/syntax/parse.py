@@ -114,8 +114,10 @@ class Reader:
 
         Keywords are names where only a name can stand; the mistake at `i` shows that this one was not meant as one.
         """
-        if self.mended > self.begun:
-            return None
+        return None if self.mended > self.begun else self._next_line(i)
+
+    def _next_line(self, i: int) -> int | None:
+        """The first keyword of a statement before token `i` that begins a line within the statement at hand."""
         return next((j for j in range(self.begun + 1, i) if self._begins_line(j)), None)
 
     def _rewind(self, j: int) -> int:
@@ -131,9 +133,10 @@ class Reader:
         A statement that is whole without the token at fault is kept.
         """
         tokens = self.tokens
-        if self.machine.finish_statement():
+        swallowed = self._next_line(i)
+        if swallowed is None and self.machine.finish_statement():
             self.begun = i
-        j = i
+        j = i if swallowed is None else swallowed
         while tokens[j].kind != END and not (self._begins_line(j) or self._looks_like_a_statement(j, i)):
             j += 1
         self.machine.drop_statement()
