@@ -68,7 +68,9 @@ def _unique(offers: Iterable[Offer]) -> list[Offer]:
 
 
 def _in_comment(document: Document, offset: int) -> bool:
-    return any(one.span.start < offset <= one.span.end for one in document.reading.comments)
+    """Whether a comment has begun on the line of the cursor; blanks at its end belong to it here."""
+    starts = [one.span.start for one in document.reading.comments if one.span.start < offset]
+    return bool(starts) and not re.search(r"[\r\n]", document.text[starts[-1] : offset])
 
 
 def _offers(document: Document, reading: Reading) -> Iterator[Offer]:

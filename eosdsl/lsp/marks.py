@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from eosdsl.lsp.stack import Item, Place, items, place
-from eosdsl.syntax import messages, tree
+from eosdsl.syntax import tree
 from eosdsl.syntax.automaton import Machine
 from eosdsl.syntax.build import TreeBuilder
-from eosdsl.syntax.keywords import STATEMENTS
-from eosdsl.syntax.tables import END, load
+from eosdsl.syntax.parse import Reader
+from eosdsl.syntax.tables import Tables, load
 from eosdsl.syntax.tokens import Token, tokenize
 
 
@@ -47,59 +47,42 @@ def read(text: str) -> Reading:
     """All tokens of a text. Never raises for any text."""
     tables = load()
     scanned = tokenize(text, tables)
-    reader = _Reader(scanned.tokens, Machine(tables, TreeBuilder(text).actions, [tables.starts["start"]]))
-    reader.run()
-    return Reading(tuple(reader.marks), scanned.comments, reader.machine, reader.broken)
+    reader = _MarkingReader(tables, scanned.tokens, TreeBuilder(text))
+    reader.advance(len(scanned.tokens) - 1)
+    marks = tuple(reader.marks.get(i) or Mark(token, "", None) for i, token in enumerate(scanned.tokens[:-1]))
+    return Reading(marks, scanned.comments, reader.machine, bool(marks) and not marks[-1].symbol)
 
 
-class _Reader:
-    """Feeds the machine, mends what is easily mended, skips the rest of a statement otherwise."""
+class _MarkingReader(Reader):
+    """The parser's own reader; it also notes what every token was taken for, by its index."""
 
-    def __init__(self, tokens: list[Token], machine: Machine) -> None:
-        self.tokens = tokens
-        self.machine = machine
-        self.marks: list[Mark] = []
-        self.mended = -1
-        self.broken = False
+    def __init__(self, tables: Tables, tokens: list[Token], builder: TreeBuilder) -> None:
+        super().__init__(tables, tokens, builder)
+        self.marks: dict[int, Mark] = {}
 
-    def run(self) -> None:
-        i = 0
-        while self.tokens[i].kind != END:
-            i = self._step(i)
+    def take(self, token: Token, i: int) -> bool:
+        if not super().take(token, i):
+            return False
+        if token.text:  # not one that was missing
+            self.marks[i] = self._mark(token._replace(text=self.tokens[i].text))
+        return True
 
-    def _step(self, i: int) -> int:
-        token = self.tokens[i]
-        if not self.machine.too_deep and self.machine.feed(token):
-            self._mark(token)
-            return i + 1
-        mistake = messages.syntax_error(self.machine, self.tokens, i)
-        if mistake.replace is not None and self.machine.feed(token._replace(kind=mistake.replace)):
-            self._mark(token)
-            return i + 1
-        if mistake.insert is not None and self.mended != i:
-            self.mended = i
-            if self.machine.feed(Token(mistake.insert, "", token.start, token.start, token.line, token.column)):
-                return i
-        return self._skip(i)
-
-    def _mark(self, token: Token) -> None:
-        self.broken = False
+    def _mark(self, token: Token) -> Mark:
         if not (token.kind == "NAME" or token.kind.isidentifier()):
-            self.marks.append(Mark(token, token.kind, None))
-            return
+            return Mark(token, token.kind, None)
         *before, top = items(self.machine)
-        self.marks.append(Mark(token, top.symbol, place(before) if top.symbol == "NAME" else None))
+        return Mark(token, top.symbol, place(before) if top.symbol == "NAME" else None)
+
+    def _rewind(self, j: int) -> int:
+        self._forget(j)
+        return super()._rewind(j)
 
     def _skip(self, i: int) -> int:
-        self.machine.finish_statement()
-        self.machine.drop_statement()
-        self.broken = True
-        self.marks.append(Mark(self.tokens[i], "", None))
-        i += 1
-        while self.tokens[i].kind != END and not self._begins_line(i):
-            self.marks.append(Mark(self.tokens[i], "", None))
-            i += 1
-        return i
+        j = super()._skip(i)
+        self._forget(j)
+        return j
 
-    def _begins_line(self, i: int) -> bool:
-        return self.tokens[i].kind in STATEMENTS and self.tokens[i].line != self.tokens[i - 1].line
+    def _forget(self, j: int) -> None:
+        """Token `j` and what follows are read anew."""
+        for i in [i for i in self.marks if i >= j]:
+            del self.marks[i]

@@ -60,7 +60,7 @@ def _own_names(document: Document, at: Place) -> Iterator[Offer]:
         if isinstance(statement, tree.Score) and at.role == "score":
             yield Offer(name, "score", shown, rank=0)
         elif isinstance(statement, tree.Param) and takes_params:
-            yield Offer(name, "param", shown, rank=0 if at.role != "argument" else 2)
+            yield Offer(name, "param", shown, rank=0 if at.role in ("amount", "layer", "bound") else 2)
 
 
 def _operators(kind: Kind) -> Iterator[Offer]:
