@@ -53,7 +53,9 @@ def _refuse_offline(hub_id: str) -> None:
     if getproxies() or not address.hostname:
         return
     try:
-        socket.create_connection((address.hostname, address.port or 443), timeout=_SECONDS).close()
+        socket.create_connection(
+            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=_SECONDS
+        ).close()
     except OSError as problem:
         raise _unreachable(hub_id, f"no connection to the hub ({problem.strerror or problem})") from problem
 
