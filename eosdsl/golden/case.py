@@ -18,7 +18,7 @@ from eosdsl.diagnostics import SpecError, error
 
 @dataclass(frozen=True)
 class Case:
-    """One `.npz`. Tensors are looked up by name without `in_` or `out_`; what is missing is a SpecError (E0643)."""
+    """One `.npz`. Tensors are looked up by name without `in_` or `out_`; what is missing is a SpecError (E0690)."""
 
     path: Path
     meta: Mapping[str, Any]
@@ -52,7 +52,7 @@ class Case:
 
 
 def read_case(path: Path) -> Case:
-    """The case in a file; SpecError (E0643) where it is not one."""
+    """The case in a file; SpecError (E0690) where it is not one."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -70,4 +70,4 @@ def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
 
 
 def _broken(path: Path, reason: str):
-    return error("E0643", f"{path.name} is not a golden case", notes=(reason,))
+    return error("E0690", f"{path.name} is not a golden case", notes=(reason,))

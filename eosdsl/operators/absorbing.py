@@ -45,13 +45,17 @@ class Columns:
 
 def make_rows(choice: Choice) -> list[Rows]:
     """The rows of all groups, in their order."""
-    absorbing = [one for one in choice.groups if one.group.absorbs]
+    absorbing = [one for one in choice.groups if _absorbs(one)]
     if not absorbing:
         return [_keep(one) for one in choice.groups]
     columns = _columns(choice, absorbing)
     affinities = _divide([[_affinity(one, part, columns) for part in one.group.parts] for one in absorbing], absorbing)
     made = iter(affinities)
-    return [_absorb(one, next(made), columns) if one.group.absorbs else _keep(one) for one in choice.groups]
+    return [_absorb(one, next(made), columns) if _absorbs(one) else _keep(one) for one in choice.groups]
+
+
+def _absorbs(one: Chosen) -> bool:
+    return one.group.absorbs and one.anchors.shape[1] > 0
 
 
 def _columns(choice: Choice, absorbing: Sequence[Chosen]) -> Columns:

@@ -27,19 +27,17 @@ def anchor_counts(groups: Sequence[BoundGroup], tokens: Tokens, original: int | 
 
     if tokens.valid is None:
         length = tokens.hidden.shape[1]
-        return _but_adaptive(groups, list(_counts(groups, tokens, length, original or length)))
+        return list(_counts(groups, tokens, length, original or length))
     lengths: list[int] = tokens.valid.sum(dim=1).tolist()
     rows = [_counts(groups, tokens, one, original or one) for one in lengths]
-    return _but_adaptive(groups, [torch.tensor(column) for column in zip(*rows, strict=True)])
+    return [None if column[0] is None else torch.tensor(column) for column in zip(*rows, strict=True)]
 
 
-def _but_adaptive(groups: Sequence[BoundGroup], counts: Sequence[Tensor | int]) -> list[Tensor | int | None]:
-    adaptive = [isinstance(group.amount.amount.value, Call) for group in groups]
-    return [None if adapts else count for adapts, count in zip(adaptive, counts, strict=True)]
+def _counts(groups: Sequence[BoundGroup], tokens: Tokens, incoming: int, original: int) -> tuple[int | None, ...]:
+    """An earlier site leaves `incoming` of `original` tokens, then comes this one.
 
-
-def _counts(groups: Sequence[BoundGroup], tokens: Tokens, incoming: int, original: int) -> tuple[int, ...]:
-    """An earlier site leaves `incoming` of `original` tokens, then comes this one."""
+    What an adaptive group takes is not known here: the others are counted as if it took nothing, and cut later.
+    """
     from eosdsl.passes.infer_tokens import count_tokens
 
     arrive = BoundGroup(
@@ -49,8 +47,15 @@ def _counts(groups: Sequence[BoundGroup], tokens: Tokens, incoming: int, origina
         behaviour=Call(name="prune"),
         count=incoming,
     )
-    sites = [_site((arrive,), incoming), _site(tuple(groups), incoming)]
-    return count_tokens(sites, original, grid=tokens.grid)[-1]
+    fixed = tuple(group for group in groups if not _adapts(group))
+    if not fixed:
+        return (None,) * len(groups)
+    counts = iter(count_tokens([_site((arrive,), incoming), _site(fixed, incoming)], original, grid=tokens.grid)[-1])
+    return tuple(None if _adapts(group) else next(counts) for group in groups)
+
+
+def _adapts(group: BoundGroup) -> bool:
+    return isinstance(group.amount.amount.value, Call)
 
 
 def _site(groups: tuple[BoundGroup, ...], incoming: int) -> SiteReduction:

@@ -9,6 +9,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+_ROUNDING = 1e-6  # of squared lengths, in single precision
 _BLOCK = 512  # rows of a similarity matrix that are held at a time
 
 
@@ -27,9 +28,11 @@ def nearest_cosine(units: Tensor, rows: Tensor) -> Tensor:
 
 
 def euclidean(left: Tensor, right: Tensor) -> Tensor:
-    """Distances of rows left [G, L, D] and right [G, N, D], over √D: they do not grow with the width. [G, L, N]."""
-    centre = right.mean(dim=1, keepdim=True)  # products of centred rows lose less to cancellation
-    left, right = left - centre, right - centre
-    squares = left.square().sum(dim=2)[:, :, None] + right.square().sum(dim=2)[:, None, :]
-    squares = squares - 2 * (left @ right.transpose(1, 2))
-    return (squares / left.shape[-1]).clamp(min=1e-12).sqrt()
+    """Distances of rows left [G, L, D] and right [G, N, D], over √D: they do not grow with the width. [G, L, N].
+
+    Rows within rounding of each other are at distance zero, so that duplicates tie whatever they are computed beside.
+    """
+    norms = left.square().sum(dim=2)[:, :, None] + right.square().sum(dim=2)[:, None, :]
+    squares = norms - 2 * (left @ right.transpose(1, 2))
+    apart = (squares / left.shape[-1]).clamp(min=1e-12).sqrt()
+    return torch.where(squares > norms * _ROUNDING, apart, 0.0)

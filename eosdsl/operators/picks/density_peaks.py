@@ -72,7 +72,8 @@ class DensityPeaks(Pick):
         row = torch.arange(free.shape[1], device=free.device)
         equal_before = (density[:, None, :] == density[:, :, None]) & (row[None, :] < row[:, None])
         denser = ((density[:, None, :] > density[:, :, None]) | equal_before) & looked_at[:, None, :]
-        farthest = distances.masked_fill(distances == torch.inf, 0.0).amax(dim=(1, 2))
+        both = looked_at[:, :, None] & looked_at[:, None, :]
+        farthest = distances.where(both, 0.0).amax(dim=(1, 2))
         apart = distances.masked_fill(~denser, torch.inf).amin(dim=2)
         apart = torch.where(apart == torch.inf, farthest[:, None], apart)
         # where more are wanted than are looked at, the others follow by score
