@@ -1,31 +1,21 @@
 """Every code and its page: gathered from the `CODES` of the rooms and from the docstrings of the rules.
 
-A room keeps its codes where it raises them, in a module named `codes` or `codes_*` or in the module itself; the value
-is a title and a Markdown page, as a pair or as one text whose first line is the title.
+A module keeps the codes that it raises, or a `codes.py` beside it does, in a literal `CODES: code → page`. The page is a
+title and a Markdown text, as a pair or as one text whose first line is the title. The tables are read, not imported:
+looking a code up must not load what raises it.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
-# modules outside `codes*.py` that keep their own few
-_OTHERS = (
-    "eosdsl.reading",
-    "eosdsl.writing",
-    "eosdsl.allowances",
-    "eosdsl.checking",
-    "eosdsl.ir.serde",
-    "eosdsl.ir.verify",
-    "eosdsl.cli.guard",
-    "eosdsl.cli.new",
-    "eosdsl.cli.explain",
-    "eosdsl.rules.registry",
-)
+_TABLE = re.compile(r"^CODES\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,19 +54,25 @@ def clashes() -> list[tuple[str, str, str]]:
 
 
 def _pages() -> Iterator[Page]:
-    for name in (*_code_modules(), *_OTHERS):
-        codes: dict[str, str | tuple[str, str]] = import_module(name).CODES
-        for code, text in codes.items():
-            title, body = text if isinstance(text, tuple) else _split(text)
-            yield Page(code, title, inspect.cleandoc(body), name)
+    package = Path(__file__).parent
+    for file in sorted(package.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if not _TABLE.search(text):
+            continue
+        origin = ".".join(("eosdsl", *file.relative_to(package).with_suffix("").parts))
+        for code, page in _table(text).items():
+            title, body = page if isinstance(page, tuple) else _split(page)
+            yield Page(code, _titled(title), inspect.cleandoc(body), origin)
     yield from _rule_pages()
 
 
-def _code_modules() -> list[str]:
-    """Modules of the package named `codes` or `codes_*`, by their files."""
-    package = Path(__file__).parent
-    files = sorted(package.rglob("codes*.py"))
-    return [".".join(("eosdsl", *file.relative_to(package).with_suffix("").parts)) for file in files]
+def _table(text: str) -> dict[str, str | tuple[str, str]]:
+    """The literal that a module assigns to CODES."""
+    for node in ast.parse(text).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id == "CODES" and isinstance(node, ast.Assign | ast.AnnAssign):
+            return ast.literal_eval(node.value) if node.value is not None else {}
+    return {}
 
 
 def _rule_pages() -> Iterator[Page]:
@@ -84,9 +80,14 @@ def _rule_pages() -> Iterator[Page]:
 
     for rule in rules():
         title, body = _split(rule.page())
-        yield Page(rule.code, title, body, rule.__module__)
+        yield Page(rule.code, _titled(title), body, rule.__module__)
+
+
+def _titled(title: str) -> str:
+    """With a capital and without a full stop, whoever wrote it."""
+    return (title[:1].upper() + title[1:]).rstrip(".")
 
 
 def _split(text: str) -> tuple[str, str]:
     title, _, body = inspect.cleandoc(text).partition("\n")
-    return title.rstrip("."), body.strip("\n")
+    return title, body.strip("\n")

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from eosdsl.diagnostics import Diagnostic, Severity
 from eosdsl.rules.base import Rule, Subject
-from eosdsl.rules.support import absorbs, has_bias
+from eosdsl.rules.support import absorbs, has_bias, is_space
 
 
 class MergeKeepsPositions(Rule):
@@ -38,6 +38,8 @@ class MergeKeepsPositions(Rule):
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
+        if is_space(subject):
+            return  # what a space leaves out is another rule's: `space-without-bias`
         for step in subject.program.steps:
             if step.where.stream == "encoder" or step.bookkeeping.positions != "keep":
                 continue
