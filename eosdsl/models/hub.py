@@ -52,10 +52,9 @@ def _refuse_offline(hub_id: str) -> None:
     address = urlsplit(constants.ENDPOINT)
     if getproxies() or not address.hostname:
         return
+    port = address.port or (80 if address.scheme == "http" else 443)
     try:
-        socket.create_connection(
-            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=_SECONDS
-        ).close()
+        socket.create_connection((address.hostname, port), timeout=_SECONDS).close()
     except OSError as problem:
         raise _unreachable(hub_id, f"no connection to the hub ({problem.strerror or problem})") from problem
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from fractions import Fraction
 
-from eosdsl.diagnostics import Diagnostic, error, warning
+from eosdsl.diagnostics import Diagnostic, error
 from eosdsl.ir.nodes import Amount, Budget, Step
 from eosdsl.ir.quantities import Call, Quantity, Word
 from eosdsl.passes.curves import CURVES
@@ -58,19 +58,9 @@ def _range(budget: Budget) -> Iterator[Diagnostic]:
     if any(is_adaptive(amount) for amount in budget.amounts):
         helps = ("write `layers` to apply it at each of them",)
         yield error("E0325", "a budget that depends on the image cannot go gradually over a range", span, helps=helps)
-    elif budget.start is not None and _grows(budget.verb, budget.start, last):
-        message = "the budget grows along the range: tokens that were given up do not come back"
-        yield warning("W0342", message, span, "more than at its start", helps=("write the larger number first",))
     elif (budget.curve is None or budget.curve.name == "geometric") and _ends_at_zero(budget.verb, last):
         helps = ("write `along linear` or `along cosine`",)
         yield error("E0326", "a geometric range never reaches zero", span, "nothing is left at its end", helps=helps)
-
-
-def _grows(verb: str, start: Amount, end: Amount) -> bool:
-    one, other = start.value, end.value
-    if not (isinstance(one, Quantity) and isinstance(other, Quantity)) or (one.unit, start.of) != (other.unit, end.of):
-        return False
-    return one.value < other.value if verb == "retain" else one.value > other.value
 
 
 def _ends_at_zero(verb: str, amount: Amount) -> bool:

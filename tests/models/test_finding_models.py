@@ -9,6 +9,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from eosdsl.diagnostics import Diagnostic, SpecError
 from eosdsl.models.find import CONFIGS, find_model
@@ -91,7 +92,7 @@ def test_a_folder_where_the_config_should_be(folder: Path) -> None:
 class TestHub:
     @pytest.fixture(autouse=True)
     def empty_cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         return tmp_path / "hub"
 
     def test_offline_is_one_message_in_no_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +106,7 @@ class TestHub:
         assert "Network is unreachable" in found.notes[0]
 
     def test_offline_by_choice(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
         assert "HF_HUB_OFFLINE" in refusal("owner/model").notes[0]
 
     def test_a_download_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
