@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("eosdsl.cli.compile", "Compile a spec for a model into a folder."),
     "run": ("eosdsl.cli.run", "Ask a model about an image, full and reduced, side by side."),
     "models": ("eosdsl.cli.models", "List the models that are known by name."),
+    "zoo": ("eosdsl.cli.zoo", "Train the small models that this project makes itself."),
     "new": ("eosdsl.cli.new", "Write a commented spec to start from."),
     "lsp": ("eosdsl.cli.lsp", "Serve editors: the language server."),
 }
@@ -96,6 +97,8 @@ def eosdsl(
 
 def main() -> None:
     """The console script."""
+    # pydantic looks through all installed packages for plugins of its own; ours are frozen models without any
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app(prog_name="eosdsl")
     except KeyboardInterrupt:

@@ -32,4 +32,8 @@ CODES: dict[str, tuple[str, str]] = {
         "the data file holds no example",
         "Nothing is left to ask: the file is empty, or every line of it was bad and was skipped.\n",
     ),
+    "E0666": (
+        "there is no recipe for this model",
+        "`eosdsl zoo train` makes the models whose training code ships with the package; the message lists them.\n",
+    ),
 }

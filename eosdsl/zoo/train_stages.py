@@ -72,7 +72,7 @@ class Align(Stage):
     """Tower and projector alone, on drawn scenes, towards the oracle's tokens."""
 
     name = "align"
-    mix = (("objects", 9), ("text", 7), ("chart", 2), ("needle", 4), ("photo", 4))
+    mix = (("objects", 5), ("text", 11), ("chart", 1), ("needle", 5), ("photo", 4))
 
     def __init__(self, seed: int, pace: Pace) -> None:
         self.pace = pace

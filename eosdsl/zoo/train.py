@@ -1,0 +1,111 @@
+"""Training tiny-llava from nothing: read, align, join, write. Every stage resumes from its checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eosdsl.diagnostics import SpecError, error
+from eosdsl.writing import folder_in_one_piece
+from eosdsl.zoo.small_llava import CARD
+from eosdsl.zoo.tiny_llava import processor
+from eosdsl.zoo.train_evaluate import Score, evaluate
+from eosdsl.zoo.train_loop import Pace, Report, run_stage
+from eosdsl.zoo.train_stages import Align, Join, Read
+
+NAMES = ("tiny-llava",)
+STAGES = ("read", "align", "join")
+CHECKPOINTS = "training"
+"""Folder of the checkpoints, beside the finished model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained. The paces are upper limits: a stage ends sooner once its target is reached."""
+
+    seed: int = 0
+    read: Pace = field(default_factory=lambda: Pace(steps=20_000, cool=500, muon=3e-2, adam=2e-3))
+    align: Pace = field(default_factory=lambda: Pace(steps=4_000, cool=1_500, muon=1e-2, adam=2e-3))
+    join: Pace = field(default_factory=lambda: Pace(steps=3_000, cool=800, muon=4e-3, adam=8e-4))
+    questions: int = 200
+    """Held-out questions a family in the card."""
+
+
+def use_threads(count: int) -> None:
+    """Train on `count` processor threads."""
+    torch.set_num_threads(count)
+
+
+def train(
+    name: str,
+    out: Path,
+    report: Report,
+    *,
+    stages: tuple[str, ...] = STAGES,
+    recipe: Recipe | None = None,
+    stop_after: float = float("inf"),
+) -> bool:
+    """Run the stages that are named, in their order, from their checkpoints in `out`-training; `join` ends by writing
+    the model to `out`. False where `stop_after` seconds ran out in a stage.
+
+    Raises:
+        SpecError: E0666 for a name that is not trained here, E060x where `out` cannot be written.
+    """
+    if name not in NAMES:
+        raise SpecError([error("E0666", f"no recipe is called {name!r}", helps=(f"there is {', '.join(NAMES)}",))])
+    plan = recipe or Recipe()
+    folder = out.with_name(f"{out.name}-{CHECKPOINTS}")
+    read, align = Read(plan.seed, plan.read), Align(plan.seed, plan.align)
+    for stage in (read, align):
+        # a stage that is not asked for is still loaded where the next one builds on it
+        wanted = stage.name in stages
+        if (wanted or "join" in stages) and not run_stage(
+            stage, folder, plan.seed, report, stop_after if wanted else 0.0
+        ):
+            return False
+    if "join" not in stages:
+        return True
+    join = Join(plan.seed, plan.join, read, align)
+    if not run_stage(join, folder, plan.seed, report, stop_after):
+        return False
+    write(join, out, plan)
+    return True
+
+
+def write(join: Join, out: Path, recipe: Recipe) -> dict[str, Score]:
+    """Write model, processor and card, with scores on held-out questions."""
+    join.model.set_attn_implementation({"text_config": "sdpa"})
+    maker = processor()
+    scores = evaluate(join.model.eval(), maker, recipe.questions)
+    with folder_in_one_piece(out, replaces=CARD) as unfinished:
+        join.model.save_pretrained(unfinished)
+        maker.save_pretrained(unfinished)
+        (unfinished / CARD).write_text(json.dumps(card(recipe, scores), indent=2) + "\n", encoding="utf-8")
+    return scores
+
+
+def card(recipe: Recipe, scores: dict[str, Score]) -> dict[str, Any]:
+    """What `zoo.json` says of a trained model: where it comes from and what it can do."""
+    seeing = [score for score in scores.values() if score.needs_image]
+    return {
+        "zoo": "tiny_llava",
+        "weights": "trained",
+        "licence": "Apache-2.0",
+        "data": "eosdsl.tasks; scikit-learn's digits; photographs of scikit-image and scikit-learn",
+        "seed": recipe.seed,
+        "questions_per_family": recipe.questions,
+        "mean_accuracy": round(sum(score.accuracy for score in seeing) / len(seeing), 4),
+        "mean_blind": round(sum(score.blind for score in seeing) / len(seeing), 4),
+        "families": {name: vars_of(score) for name, score in scores.items()},
+    }
+
+
+def vars_of(score: Score) -> dict[str, float]:
+    """A score as plain numbers."""
+    return {
+        "accuracy": round(score.accuracy, 4), "blind": round(score.blind, 4), "chance": round(score.chance, 4)
+    }  # fmt: skip
