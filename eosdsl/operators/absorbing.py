@@ -83,9 +83,10 @@ def _keep(one: Chosen) -> Rows:
 
 
 def one_hot(anchors: Tensor, tokens: Tokens) -> Tensor:
-    """[G, K, N] float32: one at a row's anchor; a row of zeros where it has none."""
-    table = torch.zeros((*anchors.shape, tokens.hidden.shape[1]), device=anchors.device)
-    return table.scatter(2, anchors.clamp(min=0)[:, :, None], (anchors >= 0).float()[:, :, None])
+    """[G, K, N], at least float32: one at a row's anchor; a row of zeros where it has none."""
+    kind = torch.promote_types(tokens.hidden.dtype, torch.float32)
+    table = torch.zeros((*anchors.shape, tokens.hidden.shape[1]), device=anchors.device, dtype=kind)
+    return table.scatter(2, anchors.clamp(min=0)[:, :, None], (anchors >= 0).to(kind)[:, :, None])
 
 
 def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
@@ -160,7 +161,7 @@ def _weights(one: Chosen, own: Tensor, others: Tensor, columns: Columns) -> Tens
     whole = own[:, :, None] * one_hot(one.anchors, one.tokens)
     if columns.rows is None:
         return whole + others
-    return whole.scatter_add(2, columns.rows.clamp(min=0)[:, None, :].expand_as(others), others)
+    return whole.scatter_add(2, columns.rows.clamp(min=0)[:, None, :].expand_as(others), others.to(whole.dtype))
 
 
 def _scatter_rows(rows: Tensor, target: Tensor, slots: int) -> Tensor:

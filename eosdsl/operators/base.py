@@ -112,7 +112,7 @@ class Reduction:
     """What a step gives back: Y = W X, K rows an image, in the step's order.
 
     hidden [G, K, D]; anchors [G, K] int64 into the N incoming rows, -1 for a row without an anchor; sizes [G, K]
-    float32; valid [G, K] bool, None where every row counts; weights [G, K, N] float32 is built when first asked for.
+    float32; valid [G, K] bool, None where every row counts; weights [G, K, N], float32 at least, is built on request.
     """
 
     hidden: Tensor
@@ -123,7 +123,7 @@ class Reduction:
 
     @property
     def weights(self) -> Tensor:
-        """W [G, K, N] float32, zero rows where `valid` is False."""
+        """W [G, K, N] in the precision it was computed in (float32 at least), zero rows where `valid` is False."""
         if self.weigh is None:
             raise AttributeError("this reduction was made without weights")
         return self.weigh()
