@@ -132,7 +132,7 @@ def _absorb(one: Chosen, affinities: list[Tensor], columns: Columns) -> Rows:
     own, others = combine.dense(taken, weights)
     rows = working(at_rows(one.tokens.hidden, columns.rows))
     made = own[:, :, None] * working(take_rows(one.tokens.hidden, one.anchors)) + others.to(rows.dtype) @ rows
-    gained = (taken * sizes[:, None, :]).sum(dim=2)
+    gained = (taken * sizes[:, None, :]).sum(dim=2).float()
     return Rows(made.to(one.tokens.hidden.dtype), own_sizes + gained, lambda: _weights(one, own, others, columns))
 
 
