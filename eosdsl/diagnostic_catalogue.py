@@ -1,6 +1,6 @@
 """Every code and its page: gathered from the `CODES` of the rooms and from the docstrings of the rules.
 
-A module keeps the codes that it raises, or a `codes.py` beside it does, in a literal `CODES: code → page`. The page is a
+A module keeps the codes that it raises, or a `codes.py` beside it does, in a literal `CODES: code → page`. A page is a
 title and a Markdown text, as a pair or as one text whose first line is the title. The tables are read, not imported:
 looking a code up must not load what raises it.
 """

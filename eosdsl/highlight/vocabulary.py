@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 
 from eosdsl.diagnostics import SpecError
+from eosdsl.doors import entry_points
 from eosdsl.operators.parameters import Accepts, parameters
 from eosdsl.operators.registry import KINDS, Kind, operators
 from eosdsl.passes.curves import CURVES
@@ -62,7 +62,7 @@ def _names(kind: Kind, plugins: bool) -> frozenset[str]:
 
 def _own_doors(group: str) -> frozenset[str]:
     """Names of a group of entry points that eosdsl itself offers."""
-    return frozenset(door.name for door in entry_points(group=group) if door.dist and door.dist.name == "eosdsl")
+    return frozenset(door.name for door in entry_points(group=group) if door.package == "eosdsl")
 
 
 def _words(kind: Kind, names: Iterable[str]) -> Iterator[str]:

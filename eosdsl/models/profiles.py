@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from eosdsl.diagnostics import SpecError, error
+from eosdsl.doors import EntryPoint, entry_points
 from eosdsl.models.profile import Profile, Shipped
 
 
@@ -42,7 +42,7 @@ def _load(door: EntryPoint) -> Profile:
 
 
 def _unloadable(door: EntryPoint, reason: str):
-    package = door.dist.name if door.dist else "an installed package"
+    package = door.package or "an installed package"
     return error(
         "E0648",
         f"model family `{door.name}` cannot be loaded",

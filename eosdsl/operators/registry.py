@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, get_args, overload
 
 from eosdsl.diagnostics import SpecError, error
+from eosdsl.doors import EntryPoint, entry_points
 from eosdsl.operators.base import Behaviour, Budget, Operator, Pick, Score, Similarity, Support
 
 Kind = Literal["scores", "picks", "behaviours", "similarities", "supports", "budgets"]
@@ -81,7 +81,7 @@ def _load(door: EntryPoint, kind: Kind) -> type[Operator]:
 
 
 def _unloadable(door: EntryPoint, kind: Kind, reason: str):
-    package = door.dist.name if door.dist else "an installed package"
+    package = door.package or "an installed package"
     return error(
         "E0227",
         f"{SINGULAR[kind]} `{door.name}` cannot be loaded",

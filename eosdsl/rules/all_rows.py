@@ -36,6 +36,7 @@ from eosdsl.rules.support import calls_of, groups
 class AllRows(Rule):
     code = "I0367"
     name = "all-rows"
+    words = ("all",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -62,11 +62,15 @@ class Subject:
 
 
 class Rule:
-    """One rule. Override `check_program`, `check_schedule`, or both."""
+    """One rule. Override `check_program`, `check_schedule`, or both.
+
+    `words`: the rule has nothing to say unless one of them stands in the spec; empty where it always may.
+    """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.WARNING
+    words: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def page(cls) -> str:

@@ -34,6 +34,10 @@ from eosdsl.rules.support import has_bias, merges
 class BiasWithoutMerging(Rule):
     code = "W0361"
     name = "bias-without-merging"
+    words = (
+        "attention_bias",
+        "proportional_attention",
+    )
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         if merges(subject):

@@ -40,6 +40,7 @@ _HALF = Fraction(1, 2)
 class BipartiteBeyondHalf(Rule):
     code = "W0357"
     name = "bipartite-beyond-half"
+    words = ("bipartite",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         if subject.schedule is not None:

@@ -35,6 +35,7 @@ from eosdsl.rules.base import Rule, Subject
 class CompactMrope(Rule):
     code = "W0368"
     name = "compact-mrope"
+    words = ("compact",)
 
     def check_schedule(self, subject: Subject, schedule: Schedule) -> Iterator[Diagnostic]:
         if schedule.model.decoder.rope != "mrope":

@@ -35,6 +35,7 @@ from eosdsl.rules.base import Rule, Subject
 class DoubleNegation(Rule):
     code = "W0385"
     name = "double-negation"
+    words = ("negate",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for call in subject.nodes(Call):

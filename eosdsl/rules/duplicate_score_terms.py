@@ -35,6 +35,10 @@ from eosdsl.views import written
 class DuplicateScoreTerms(Rule):
     code = "W0380"
     name = "duplicate-score-terms"
+    words = (
+        "+",
+        "-",
+    )
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for total in subject.nodes(Sum):

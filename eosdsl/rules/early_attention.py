@@ -38,6 +38,7 @@ from eosdsl.rules.support import groups, reads_score
 class EarlyAttention(Rule):
     code = "I0388"
     name = "early-attention"
+    words = ("attention",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

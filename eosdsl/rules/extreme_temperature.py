@@ -38,6 +38,7 @@ _FLAT = Fraction(10)
 class ExtremeTemperature(Rule):
     code = "I0396"
     name = "extreme-temperature"
+    words = ("reweight",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

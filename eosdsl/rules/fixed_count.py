@@ -36,6 +36,7 @@ from eosdsl.rules.base import Rule, Subject
 class FixedCount(Rule):
     code = "I0371"
     name = "fixed-count"
+    words = ("token",)
     severity = Severity.INFO
 
     def check_schedule(self, subject: Subject, schedule: Schedule) -> Iterator[Diagnostic]:

@@ -35,6 +35,7 @@ from eosdsl.rules.base import Rule, Subject
 class FlatRamp(Rule):
     code = "W0376"
     name = "flat-ramp"
+    words = ("->",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for budget in subject.nodes(Budget):

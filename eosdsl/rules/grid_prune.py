@@ -35,6 +35,7 @@ from eosdsl.rules.support import absorbs, groups
 class GridPrune(Rule):
     code = "I0359"
     name = "grid-prune"
+    words = ("grid",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

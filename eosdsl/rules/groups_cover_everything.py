@@ -40,6 +40,7 @@ from eosdsl.rules.support import plain_share
 class GroupsCoverEverything(Rule):
     code = "W0377"
     name = "groups-cover-everything"
+    words = ("and",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         if subject.schedule is not None:

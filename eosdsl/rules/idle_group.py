@@ -41,6 +41,7 @@ from eosdsl.rules.base import Rule, Subject
 class IdleGroup(Rule):
     code = "W0378"
     name = "idle-group"
+    words = ("and",)
 
     def check_schedule(self, subject: Subject, schedule: Schedule) -> Iterator[Diagnostic]:
         for reduction in schedule.reductions:

@@ -37,6 +37,7 @@ from eosdsl.views import written
 class LoneWeight(Rule):
     code = "W0383"
     name = "lone-weight"
+    words = ("*",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for _, group in groups(subject):

@@ -37,6 +37,7 @@ from eosdsl.rules.support import calls_of
 class LookAhead(Rule):
     code = "I0366"
     name = "look-ahead"
+    words = ("next",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -35,6 +35,7 @@ from eosdsl.rules.support import absorbs, has_bias, is_space
 class MergeKeepsPositions(Rule):
     code = "I0354"
     name = "merge-keeps-positions"
+    words = ("via",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

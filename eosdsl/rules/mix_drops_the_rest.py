@@ -37,6 +37,7 @@ from eosdsl.views import written
 class MixDropsTheRest(Rule):
     code = "I0394"
     name = "mix-drops-the-rest"
+    words = ("mix",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

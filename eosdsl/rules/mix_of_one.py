@@ -36,6 +36,7 @@ from eosdsl.views import written
 class MixOfOne(Rule):
     code = "W0391"
     name = "mix-of-one"
+    words = ("mix",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for mix in subject.nodes(Mix):

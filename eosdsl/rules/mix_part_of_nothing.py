@@ -35,6 +35,7 @@ from eosdsl.views import written
 class MixPartOfNothing(Rule):
     code = "W0392"
     name = "mix-part-of-nothing"
+    words = ("mix",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for mix in subject.nodes(Mix):

@@ -36,6 +36,7 @@ from eosdsl.views import written
 class MixRepeats(Rule):
     code = "W0393"
     name = "mix-repeats"
+    words = ("mix",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for mix in subject.nodes(Mix):

@@ -34,6 +34,7 @@ from eosdsl.rules.base import Rule, Subject
 class MixedUnits(Rule):
     code = "I0156"
     name = "mixed-units"
+    words = (",",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -41,6 +41,10 @@ from eosdsl.syntax import tree
 class NameAndFile(Rule):
     code = "I0152"
     name = "name-and-file"
+    words = (
+        "operator",
+        "space",
+    )
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -37,6 +37,7 @@ from eosdsl.views import written
 class NormaliseInSum(Rule):
     code = "W0384"
     name = "normalise-in-sum"
+    words = ("normalise",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for total in subject.nodes(Sum):

@@ -34,6 +34,7 @@ from eosdsl.syntax import tree
 class OneLayerRange(Rule):
     code = "W0375"
     name = "one-layer-range"
+    words = ("..",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for statement in subject.file.statements:

@@ -34,6 +34,7 @@ from eosdsl.rules.base import Rule, Subject
 class OrderByScore(Rule):
     code = "W0360"
     name = "order-by-score"
+    words = ("order",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for step in subject.program.steps:

@@ -38,6 +38,7 @@ _OWN_SUPPORT = frozenset({"bipartite", "distinct", "density_peaks"})  # these pi
 class PoolEverywhere(Rule):
     code = "W0358"
     name = "pool-everywhere"
+    words = ("pool",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for _, group in groups(subject):

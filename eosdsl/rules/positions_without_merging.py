@@ -34,6 +34,7 @@ from eosdsl.rules.support import absorbs
 class PositionsWithoutMerging(Rule):
     code = "W0362"
     name = "positions-without-merging"
+    words = ("positions",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for step in subject.program.steps:

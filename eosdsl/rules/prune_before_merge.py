@@ -37,6 +37,7 @@ from eosdsl.rules.support import absorbs
 class PruneBeforeMerge(Rule):
     code = "W0353"
     name = "prune-before-merge"
+    words = ("via",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         steps = subject.program.steps

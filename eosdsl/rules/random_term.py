@@ -35,6 +35,7 @@ from eosdsl.rules.base import Rule, Subject
 class RandomTerm(Rule):
     code = "I0386"
     name = "random-term"
+    words = ("random",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -36,6 +36,7 @@ from eosdsl.rules.support import groups, reads_score
 class RankedByPosition(Rule):
     code = "W0389"
     name = "ranked-by-position"
+    words = ("position",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for _, group in groups(subject):

@@ -35,6 +35,7 @@ from eosdsl.rules.base import Rule, Subject
 class RawBesideStandardised(Rule):
     code = "I0387"
     name = "raw-beside-standardised"
+    words = ("raw",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -37,6 +37,10 @@ from eosdsl.views import written
 class RepeatedConstraint(Rule):
     code = "W0374"
     name = "repeated-constraint"
+    words = (
+        "expect",
+        "subject",
+    )
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         first: dict[tuple[Call, str], Constraint] = {}

@@ -38,6 +38,7 @@ _FEW = 2
 class RunsDry(Rule):
     code = "W0372"
     name = "runs-dry"
+    words = ("remove",)
 
     def check_schedule(self, subject: Subject, schedule: Schedule) -> Iterator[Diagnostic]:
         first: set[int] = set()

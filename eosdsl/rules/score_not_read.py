@@ -40,6 +40,7 @@ from eosdsl.syntax import tree
 class ScoreNotRead(Rule):
     code = "W0382"
     name = "score-not-read"
+    words = ("pick",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for step, group in groups(subject):

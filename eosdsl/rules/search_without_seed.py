@@ -42,6 +42,7 @@ from eosdsl.syntax import tree
 class SearchWithoutSeed(Rule):
     code = "I0554"
     name = "search-without-seed"
+    words = ("search",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -43,6 +43,7 @@ from eosdsl.views import written
 class SingleChoice(Rule):
     code = "W0551"
     name = "single-choice"
+    words = ("{",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for hole in subject.nodes(Open):

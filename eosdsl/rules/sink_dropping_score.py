@@ -37,6 +37,7 @@ from eosdsl.rules.support import groups, reads_score
 class SinkDroppingScore(Rule):
     code = "I0355"
     name = "sink-dropping-score"
+    words = ("norm",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -39,6 +39,10 @@ from eosdsl.views import written
 class SlackBound(Rule):
     code = "W0373"
     name = "slack-bound"
+    words = (
+        "expect",
+        "subject",
+    )
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for one in subject.nodes(Constraint):

@@ -42,6 +42,7 @@ from eosdsl.rules.support import absorbs, has_bias, is_space
 class SpaceWithoutBias(Rule):
     code = "I0561"
     name = "space-without-bias"
+    words = ("space",)
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:

@@ -43,6 +43,7 @@ from eosdsl.rules.support import calls_of
 class TaskLeftOut(Rule):
     code = "W0564"
     name = "task-left-out"
+    words = ("minimise",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         program = subject.program

@@ -42,6 +42,7 @@ from eosdsl.rules.base import Rule, Subject
 class UnconstrainedSpace(Rule):
     code = "W0553"
     name = "unconstrained-space"
+    words = ("space",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         program = subject.program

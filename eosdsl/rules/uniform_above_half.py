@@ -37,6 +37,7 @@ from eosdsl.rules.support import groups
 class UniformAboveHalf(Rule):
     code = "W0356"
     name = "uniform-above-half"
+    words = ("uniform",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         if subject.schedule is not None:

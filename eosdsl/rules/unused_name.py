@@ -40,6 +40,10 @@ _WORD = re.compile(r'"[^"\r\n]*"|#[^\r\n]*|(?P<word>[A-Za-z_]\w*)')
 class UnusedName(Rule):
     code = "W0250"
     name = "unused-name"
+    words = (
+        "score",
+        "param",
+    )
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         declared = [s for s in subject.file.statements if isinstance(s, tree.Score | tree.Param)]

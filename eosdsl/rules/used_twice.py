@@ -35,6 +35,7 @@ from eosdsl.syntax import tree
 class UsedTwice(Rule):
     code = "W0153"
     name = "used-twice"
+    words = ("use",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         first: dict[str, tree.Use] = {}

@@ -35,6 +35,7 @@ from eosdsl.views import written
 class ZeroWeight(Rule):
     code = "W0381"
     name = "zero-weight"
+    words = ("*",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for term in subject.nodes(Weighted):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint
 
 import pytest
 from building import call, dims, number
 
 from eosdsl.diagnostics import SpecError
+from eosdsl.doors import EntryPoint
 from eosdsl.ir.quantities import Argument, Call, Open, Quantity, Value, Word
 from eosdsl.operators import registry
 from eosdsl.operators.binding import bind_call, check_call

@@ -10,7 +10,7 @@ from rule_pages import SECTIONS, blocks, sections
 
 from eosdsl.diagnostics import Severity
 from eosdsl.rules.base import Rule
-from eosdsl.rules.registry import rules
+from eosdsl.rules.registry import INDEX, index_text, rules
 
 RULES = rules()
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.name}")
@@ -20,6 +20,10 @@ def test_there_are_rules_and_their_codes_and_names_are_unique() -> None:
     assert len(RULES) >= 40
     assert len({rule.code for rule in RULES}) == len(RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_the_index_of_interests_is_fresh() -> None:
+    assert INDEX.read_text(encoding="utf-8") == index_text(), "run `python -m eosdsl.rules.registry`"
 
 
 @each_rule
