@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test test-fast test-slow lint format golden bench clean
+.PHONY: help setup demo test test-fast test-slow lint format golden bench pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,12 +61,16 @@ format: $(READY) ## format the Python code and sort its imports
 	$(VENV)/bin/ruff format .
 
 golden: $(READY) ## check the operators against reference tensors: make golden DIR=folder
-	@$(PY) -c 'import eosdsl.golden' 2>/dev/null || { echo "error: make golden is not built yet" >&2; exit 2; }
 	$(PY) -m eosdsl.golden $(DIR)
 
 bench: $(READY) ## measure against peers and against the limit
 	@$(PY) -c 'import benchmarks.__main__' 2>/dev/null || { echo "error: make bench is not built yet" >&2; exit 2; }
 	$(PY) -m benchmarks
+
+pictures: $(READY) ## draw the pictures of the README again
+	@$(PY) -c 'from eosdsl.zoo.small_llava import ensure; ensure("demo/small-llava")'
+	$(VENV)/bin/eosdsl run specs/tutorial/one_line.eos --model demo/small-llava --rounds 1 --overlay docs/images/one_line.jpg \
+		--image "$$($(PY) -c 'from eosdsl.demo.photographs import photograph_path; print(photograph_path())')" --prompt "What animal is this?"
 
 clean: ## remove what the demo and the tools left behind (not .venv)
 	rm -rf demo dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

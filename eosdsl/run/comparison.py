@@ -60,6 +60,7 @@ def compare(
     prompt: str,
     images: Sequence[Image.Image],
     *,
+    name: str = "",
     max_new_tokens: int = 32,
     rounds: int = 5,
     progress: Progress = lambda step: None,
@@ -68,7 +69,7 @@ def compare(
 
     The answers come first and are the warm-up. Then all sides are timed in turns, `rounds` times, so that a machine
     that slows down slows all, and medians are taken. `progress` is called before each of the (1 + operators)(1 +
-    rounds) answers. Operators are attached only while they are asked.
+    rounds) answers. Operators are attached only while they are asked. `name` is what the model is called in the result.
 
     Raises:
         SpecError: E0623, E0627 for the prompt; what the lowering refuses.
@@ -92,7 +93,7 @@ def compare(
     return [
         Comparison(
             program=compiled.program.name,
-            model=compiled.schedule.model.name,
+            model=name or compiled.schedule.model.name,
             device=str(model.device),
             dtype=str(model.dtype).removeprefix("torch."),
             images=len(images),

@@ -72,7 +72,7 @@ def ask_all(
         processor = load_processor(source)
         with memory_named():
             operators = _compiled([candidate.program for candidate in candidates], source, dtype, device)
-            comparisons = _compare(operators, processor, question, images, progress)
+            comparisons = _compare(operators, processor, question, images, known.name, progress)
         for picture, comparison in zip(pictures, comparisons, strict=True):
             if picture is not None:
                 overlay(images, names, comparison.records, known, processor.image_processor).save(picture)
@@ -112,7 +112,12 @@ def _compiled(
 
 
 def _compare(
-    operators: Sequence[Compiled], processor: Any, question: Question, images: Sequence[Image.Image], progress: Progress
+    operators: Sequence[Compiled],
+    processor: Any,
+    question: Question,
+    images: Sequence[Image.Image],
+    name: str,
+    progress: Progress,
 ) -> list[Comparison]:
     from eosdsl.run.comparison import compare
 
@@ -121,6 +126,7 @@ def _compare(
         processor,
         question.prompt,
         images,
+        name=name,
         max_new_tokens=question.max_new_tokens,
         rounds=question.rounds,
         progress=progress,
