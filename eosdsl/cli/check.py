@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eosdsl.cli.changes import put, show_difference
 from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
 from eosdsl.cli.exits import FINDINGS, exit_code
 from eosdsl.cli.options import (
@@ -25,10 +24,12 @@ from eosdsl.cli.options import (
 )
 from eosdsl.cli.specs import expand
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError
-from eosdsl.fixing import Check, fix_source
 from eosdsl.render.findings import Findings
 from eosdsl.render.formats import render
 from eosdsl.source import SourceFile
+
+if TYPE_CHECKING:
+    from eosdsl.fixing import Check
 
 EXAMPLES = """
 eosdsl check fastv.eos                       one file, for any model
@@ -96,6 +97,9 @@ def _checked(read: Findings, look: Check) -> Findings:
 
 def _mended(spec: str, read: Findings, look: Check, unsafe: bool) -> Findings:
     """The text with its fixes written; what is left to find in it."""
+    from eosdsl.cli.changes import put
+    from eosdsl.fixing import fix_source
+
     if read.source is None:
         return read
     fixed = fix_source(read.source, look, unsafe=unsafe)
@@ -105,6 +109,9 @@ def _mended(spec: str, read: Findings, look: Check, unsafe: bool) -> Findings:
 
 def _show_fixes(read: Sequence[Findings], look: Check, unsafe: bool, color: ColorMode) -> int:
     """Print what fixes would change; the exit code: 1 where something would, 2 where a file could not be read."""
+    from eosdsl.cli.changes import show_difference
+    from eosdsl.fixing import fix_source
+
     code = exit_code(d for one in read for d in one.diagnostics)
     for one in read:
         if one.source is None:

@@ -13,7 +13,6 @@ import typer
 from eosdsl.cli.options import ColorMode
 from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.reading import read_source, read_stdin
-from eosdsl.render.text import render_text
 from eosdsl.source import SourceFile
 
 
@@ -33,6 +32,8 @@ def say(text: str, *, to_stderr: bool = False) -> None:
 
 def complain(diagnostics: Sequence[Diagnostic], source: SourceFile | None, mode: ColorMode = ColorMode.AUTO) -> None:
     """Diagnostics to standard error."""
+    from eosdsl.render.text import render_text
+
     _write(sys.stderr, render_text(diagnostics, source, wants_color(mode, sys.stderr)))
 
 

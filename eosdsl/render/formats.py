@@ -26,6 +26,8 @@ def render(findings: Sequence[Findings], output_format: str, color: bool) -> str
             from eosdsl.render.concise import render_concise
 
             return render_concise(findings)
+        case "text" if not any(f.diagnostics for f in findings):
+            return ""
         case "text":
             from eosdsl.render.text import render_text
 

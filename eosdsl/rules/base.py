@@ -10,15 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from eosdsl.diagnostics import Diagnostic, Fix, Label, Severity
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.quantities import Node
-from eosdsl.ir.schedule import Schedule
 from eosdsl.ir.walk import walk
 from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from eosdsl.ir.schedule import Schedule
 
 N = TypeVar("N", bound=Node)
 
