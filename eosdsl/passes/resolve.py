@@ -17,7 +17,7 @@ from eosdsl.passes.resolve_groups import group
 from eosdsl.passes.resolve_operators import LANGUAGE
 from eosdsl.passes.resolve_options import bookkeeping
 from eosdsl.passes.resolve_program import build_program
-from eosdsl.passes.resolve_scores import score
+from eosdsl.passes.resolve_scores import named_score
 from eosdsl.passes.resolve_sites import where
 from eosdsl.passes.resolve_use import Gatherer, Placed
 from eosdsl.passes.resolve_values import param
@@ -132,9 +132,5 @@ def _finish_declarations(context: Context) -> None:
         with context.within(declared.file):
             param(context, name, declared.statement.name.span)
     for name, declared in context.scores.items():
-        if name in context.score_values:
-            continue
         with context.within(declared.file):
-            context.underway.append(name)
-            context.score_values[name] = score(context, declared.statement.value)
-            context.underway.pop()
+            named_score(context, name, declared.statement.name.span)

@@ -97,6 +97,7 @@ def _flag_word(context: Context, option: tree.Option, word: tree.Word, words: tu
             "E0206",
             f"`:` is missing after `{name}`",
             option.span,
+            "a value follows a colon",
             fix=context.replacement(option.span, text, safe=True),
         )
         return None

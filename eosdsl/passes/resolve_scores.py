@@ -8,8 +8,10 @@ from fractions import Fraction
 from eosdsl.ir.nodes import Product, ScoreExpr, Sum, Weighted
 from eosdsl.ir.quantities import Call, Open, Quantity
 from eosdsl.passes.resolve_context import Context
+from eosdsl.passes.resolve_limits import enters, within_size
 from eosdsl.passes.resolve_operators import check_operator
 from eosdsl.passes.resolve_values import call, hole, param, quantity
+from eosdsl.source import Span
 from eosdsl.syntax import tree
 
 Leaf = Callable[[Context, tree.Call | tree.Rule], "ScoreExpr | None"]
@@ -49,17 +51,16 @@ def combination(context: Context, expression: tree.Expression, leaf: Leaf) -> Sc
     return None
 
 
-def named_score(context: Context, name: str, used: tree.Call) -> ScoreExpr | None:
+def named_score(context: Context, name: str, used: Span) -> ScoreExpr | None:
     """The score that `score NAME = …` defines. One that is defined by itself is an error (E0203)."""
-    if name in context.underway:
-        chain = [*context.underway[context.underway.index(name) :], name]
-        context.error("E0203", f"`{name}` is defined by itself", used.span, " → ".join(chain))
-        return None
     if name not in context.score_values:
+        if not enters(context, name, used):
+            return None
         declared = context.scores[name]
-        context.underway.append(name)
         with context.within(declared.file):
-            context.score_values[name] = score(context, declared.statement.value)
+            own = score(context, declared.statement.value)
+            fits = own is not None and within_size(context, name, own, declared.statement.span)
+        context.score_values[name] = own if fits else None
         context.underway.pop()
     return context.score_values[name]
 
@@ -68,7 +69,7 @@ def _score_leaf(context: Context, written: tree.Call | tree.Rule) -> ScoreExpr |
     name = written.name.text
     if isinstance(written, tree.Call) and not written.arguments:
         if name in context.scores:
-            return named_score(context, name, written)
+            return named_score(context, name, written.span)
         if name in context.legible:
             return None
         if name in context.params:

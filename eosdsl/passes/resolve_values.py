@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from eosdsl.ir.quantities import Argument, Call, Dims, Open, Quantity, Unit, Value, Word
 from eosdsl.passes.resolve_context import Context, Declared
+from eosdsl.passes.resolve_limits import enters, within_size
 from eosdsl.source import Span
 from eosdsl.syntax import tree
 from eosdsl.syntax.parse import parse_value
@@ -178,22 +179,17 @@ def _named(context: Context, written: tree.Call) -> Value | None:
 
 def param(context: Context, name: str, used: Span) -> Value | None:
     """The value of a param where it is used: its setting, or what the spec gives it. A cycle is an error (E0203)."""
-    if name in context.underway:
-        _report_cycle(context, name, used)
-        return None
     if name not in context.param_values:
+        if not enters(context, name, used):
+            return None
         declared = context.params[name]
-        context.underway.append(name)
         with context.within(declared.file):
-            context.param_values[name] = _declared_value(context, name, declared)
+            own = _declared_value(context, name, declared)
+            fits = own is not None and within_size(context, name, own, declared.statement.span)
+        context.param_values[name] = own if fits else None
         context.underway.pop()
     found = context.param_values[name]
     return None if found is None else found.model_copy(update={"span": context.at(used)})
-
-
-def _report_cycle(context: Context, name: str, used: Span) -> None:
-    chain = [*context.underway[context.underway.index(name) :], name]
-    context.error("E0203", f"`{name}` is defined by itself", used, " → ".join(chain))
 
 
 def _declared_value(context: Context, name: str, declared: Declared) -> Value | None:
@@ -206,9 +202,10 @@ def _declared_value(context: Context, name: str, declared: Declared) -> Value | 
         reason = "; ".join(problem.message for problem in problems)
         context.error("E0216", f"`--set {name}={text}` cannot be read: {reason}", declared.statement.span, "this param")
         return None
-    before = len(context.found)
+    before, open_before = len(context.found), len(context.open_places)
     setting = value(context, written)
-    del context.found[before:]  # spans would point into the setting, not into the spec
+    # spans would point into the setting, not into the spec
+    del context.found[before:], context.open_places[open_before:]
     if setting is None or isinstance(setting, Open):
         context.error("E0216", f"`--set {name}={text}` is not a value", declared.statement.span, "this param")
         return None

@@ -106,7 +106,7 @@ GOLDEN: list[tuple[str, list[Found]]] = [
     ),
     (
         "at layer 2: retain 50% by norm(keys) pick top foo merge",
-        [("E0102", 1, 47, "expected `via`, `with`, `and`, `(` or the next statement, found `foo`")],
+        [("E0102", 1, 47, "expected `via`, `with`, `and` or the next statement, found `foo`")],
     ),
     (
         "retain 50%",
