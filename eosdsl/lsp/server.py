@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,8 +68,18 @@ class EosServer(LanguageServer):
         self.known[uri] = (text, document)
         return document
 
-    def wire(self, uri: str) -> Wire:
-        return Wire(self.document(uri), uri, self.encoding)
+    def wire(self, uri: str, *, markdown: bool = True) -> Wire:
+        return Wire(self.document(uri), uri, self.encoding, markdown)
+
+    def reads_markdown(self, feature: str) -> bool:
+        """Whether the client shows Markdown in `hover` or in `completion`."""
+        texts = self.client_capabilities.text_document
+        formats: Any = None
+        if texts is not None and feature == "hover" and texts.hover is not None:
+            formats = texts.hover.content_format
+        elif texts is not None and texts.completion is not None and texts.completion.completion_item is not None:
+            formats = texts.completion.completion_item.documentation_format
+        return lsp.MarkupKind.Markdown in (formats or ())
 
     def configure(self, given: Any) -> None:
         """Take over what the client sent, and look at every open text again."""
@@ -147,9 +158,9 @@ def create() -> EosServer:
 
 def start() -> None:
     """Serve on standard input and output. What anything else prints goes to standard error."""
-    received, sent = sys.stdin.buffer, sys.stdout.buffer
+    sent = os.fdopen(os.dup(sys.stdout.fileno()), "wb")  # a copy: the server closes it in the end
     with contextlib.redirect_stdout(sys.stderr):
-        create().start_io(received, sent)
+        create().start_io(sys.stdin.buffer, sent)
 
 
 def _follow_texts(server: EosServer) -> None:
@@ -209,13 +220,13 @@ async def _ask_configuration(ls: EosServer) -> bool:
 def _answer_about_places(server: EosServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_HOVER)
     def on_hover(ls: EosServer, params: lsp.HoverParams) -> lsp.Hover | None:
-        wire = ls.wire(params.text_document.uri)
+        wire = ls.wire(params.text_document.uri, markdown=ls.reads_markdown("hover"))
         found = ls.answer(lambda: hover(wire.document, wire.offset(params.position)))
         return wire.hover(found) if found is not None else None
 
     @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=[" ", "(", ":", ",", '"']))
     def on_completion(ls: EosServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem] | None:
-        wire = ls.wire(params.text_document.uri)
+        wire = ls.wire(params.text_document.uri, markdown=ls.reads_markdown("completion"))
         blank = params.context is not None and params.context.trigger_character == " "
         found = ls.answer(lambda: completion(wire.document, wire.offset(params.position), after_space=blank))
         return [wire.item(item) for item in found or ()]

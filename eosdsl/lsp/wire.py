@@ -55,11 +55,12 @@ LEGEND = lsp.SemanticTokensLegend(list(TYPES), list(MODIFIERS))
 
 @dataclass(frozen=True)
 class Wire:
-    """Translates for one document: its URI, and the encoding that was agreed on."""
+    """Translates for one document: its URI, the encoding that was agreed on, and whether the client shows Markdown."""
 
     document: Document
     uri: str
     encoding: Encoding
+    markdown: bool = True
 
     # --- places -----------------------------------------------------------------------------------------------------
 
@@ -126,25 +127,28 @@ class Wire:
             changes.setdefault(where.uri, []).append(lsp.TextEdit(where.range, name))
         return lsp.WorkspaceEdit(changes=changes)
 
+    def prose(self, text: str) -> lsp.MarkupContent:
+        return lsp.MarkupContent(lsp.MarkupKind.Markdown if self.markdown else lsp.MarkupKind.PlainText, text)
+
     def text_edits(self, edits: Iterable[TextEdit]) -> list[lsp.TextEdit]:
         return [lsp.TextEdit(self.range(edit.start, edit.end), edit.text) for edit in edits]
 
     def hover(self, hover: Hover) -> lsp.Hover:
-        return lsp.Hover(_markdown(hover.text), self.range(hover.start, hover.end))
+        return lsp.Hover(self.prose(hover.text), self.range(hover.start, hover.end))
 
     def item(self, item: Item) -> lsp.CompletionItem:
         return lsp.CompletionItem(
             label=item.label,
             kind=_ITEMS[item.kind],
             detail=item.detail or None,
-            documentation=_markdown(item.doc) if item.doc else None,
+            documentation=self.prose(item.doc) if item.doc else None,
             sort_text=f"{item.rank}{item.label}",
             text_edit=lsp.TextEdit(self.range(item.start, item.end), item.insert),
         )
 
     def hint(self, hint: Hint) -> lsp.InlayHint:
         position = self.range(hint.offset, hint.offset).start
-        return lsp.InlayHint(position, hint.label, tooltip=_markdown(hint.tooltip), padding_left=True)
+        return lsp.InlayHint(position, hint.label, tooltip=self.prose(hint.tooltip), padding_left=True)
 
     def symbol(self, symbol: Symbol) -> lsp.DocumentSymbol:
         return lsp.DocumentSymbol(
@@ -168,10 +172,6 @@ class Wire:
             data += [first.line - line, ahead, last.character - first.character, TYPES.index(token.type), modifiers]
             line, character = first
         return lsp.SemanticTokens(data)
-
-
-def _markdown(text: str) -> lsp.MarkupContent:
-    return lsp.MarkupContent(lsp.MarkupKind.Markdown, text)
 
 
 def _uri(path: Path) -> str:
