@@ -36,4 +36,8 @@ CODES: dict[str, tuple[str, str]] = {
         "there is no recipe for this model",
         "`eosdsl zoo train` makes the models whose training code ships with the package; the message lists them.\n",
     ),
+    "E0667": (
+        "a stage of training that the next one builds on is not finished",
+        "`join` puts together what `read` and `align` learned. Run them first, or run the command without `--stage`.\n",
+    ),
 }

@@ -14,7 +14,7 @@ from eosdsl.writing import folder_in_one_piece
 from eosdsl.zoo.small_llava import CARD
 from eosdsl.zoo.tiny_llava import processor
 from eosdsl.zoo.train_evaluate import Score, evaluate
-from eosdsl.zoo.train_loop import Pace, Report, run_stage
+from eosdsl.zoo.train_loop import Pace, Report, load_stage, run_stage
 from eosdsl.zoo.train_stages import Align, Join, Read
 
 NAMES = ("tiny-llava",)
@@ -53,7 +53,8 @@ def train(
     the model to `out`. False where `stop_after` seconds ran out in a stage.
 
     Raises:
-        SpecError: E0666 for a name that is not trained here, E060x where `out` cannot be written.
+        SpecError: E0666 for a name that is not trained here, E0667 where join lacks a half, E060x where `out` cannot be
+            written.
     """
     if name not in NAMES:
         raise SpecError([error("E0666", f"no recipe is called {name!r}", helps=(f"there is {', '.join(NAMES)}",))])
@@ -61,19 +62,24 @@ def train(
     folder = out.with_name(f"{out.name}-{CHECKPOINTS}")
     read, align = Read(plan.seed, plan.read), Align(plan.seed, plan.align)
     for stage in (read, align):
-        # a stage that is not asked for is still loaded where the next one builds on it
-        wanted = stage.name in stages
-        if (wanted or "join" in stages) and not run_stage(
-            stage, folder, plan.seed, report, stop_after if wanted else 0.0
-        ):
+        if stage.name in stages and not run_stage(stage, folder, plan.seed, report, stop_after):
             return False
     if "join" not in stages:
         return True
+    _refuse_unread(read, align, folder)
     join = Join(plan.seed, plan.join, read, align)
     if not run_stage(join, folder, plan.seed, report, stop_after):
         return False
     write(join, out, plan)
     return True
+
+
+def _refuse_unread(read: Read, align: Align, folder: Path) -> None:
+    """Load both halves, which join builds on."""
+    missing = [stage.name for stage in (read, align) if not load_stage(stage, folder)]
+    if missing:
+        helps = tuple(f"run it with --stage {name}" for name in missing)
+        raise SpecError([error("E0667", f"join builds on {' and '.join(missing)}, not finished yet", helps=helps)])
 
 
 def write(join: Join, out: Path, recipe: Recipe) -> dict[str, Score]:

@@ -63,7 +63,8 @@ def answers(
         processor.apply_chat_template(_message(one, with_images), add_generation_prompt=True) for one in examples
     ]
     images = [list(one.images) for one in examples] if with_images else None
-    inputs: Any = processor(images=images, text=prompts, return_tensors="pt", padding=True, add_special_tokens=False)
+    process: Any = processor  # its call takes more than its annotations say
+    inputs: Any = process(images=images, text=prompts, return_tensors="pt", padding=True, add_special_tokens=False)
     generate: Any = model.generate  # pyright: ignore[reportAttributeAccessIssue] # a mixin's protocol
     tokens = generate(**inputs, max_new_tokens=_LONGEST, do_sample=False)
     return processor.batch_decode(tokens[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)

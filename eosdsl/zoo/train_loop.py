@@ -87,7 +87,7 @@ Report = Callable[[str, Progress, float], None]
 
 def run_stage(stage: Stage, folder: Path, seed: int, report: Report, stop_after: float = float("inf")) -> bool:
     """Run a stage to its end, from its checkpoint in `folder` where there is one. False where `stop_after` seconds of
-    this call ran out first; what was learned is saved."""
+    this call ran out first (after one step at least); what was learned is saved."""
     optimizers = _optimizers(stage)
     path = folder / f"{stage.name}.pt"
     rng, progress = Random(f"{stage.name}/{seed}"), Progress()
@@ -95,18 +95,24 @@ def run_stage(stage: Stage, folder: Path, seed: int, report: Report, stop_after:
         progress = _resume(path, stage, optimizers, rng)
     started = saved = time.monotonic()
     while not _done(stage, progress):
-        if time.monotonic() - started > stop_after:
-            _save(path, stage, optimizers, rng, progress)
-            return False
         begun = time.monotonic()
         loss = _one_step(stage, optimizers, rng, progress)
-        progress.seconds += time.monotonic() - begun
+        now = time.monotonic()
+        progress.seconds += now - begun
         report(stage.name, progress, loss)
-        if time.monotonic() - saved > _SAVE_EVERY:
+        if now - started > stop_after or now - saved > _SAVE_EVERY:
             _save(path, stage, optimizers, rng, progress)
-            saved = time.monotonic()
+            saved = now
+        if now - started > stop_after:
+            return _done(stage, progress)
     _save(path, stage, optimizers, rng, progress)
     return True
+
+
+def load_stage(stage: Stage, folder: Path) -> bool:
+    """Take a stage's weights from its checkpoint; whether there is one and the stage had come to its end."""
+    path = folder / f"{stage.name}.pt"
+    return path.exists() and _done(stage, _resume(path, stage, _optimizers(stage), Random(0)))
 
 
 def is_matrix(name: str, parameter: nn.Parameter) -> bool:
