@@ -64,10 +64,11 @@ def folder_in_one_piece(path: Path, replaces: str) -> Generator[Path]:
 
 
 def _refuse_strangers(path: Path, replaces: str) -> None:
-    if not path.exists():
+    standing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not standing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(standing))
+    if standing != path:
         return
-    if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(path))
     if any(path.iterdir()) and not (path / replaces).is_file():
         raise SpecError([error("E0608", f"{path} holds something else and is not overwritten")])
 

@@ -17,18 +17,25 @@ from eosdsl.demo.stages import DemoSpec, ask, introduce, prepare_model
 from eosdsl.diagnostics import SpecError
 from eosdsl.reading import os_error_diagnostic
 from eosdsl.resources import resource
+from eosdsl.zoo.small_llava import Size
 
 SPECS = ("methods/fastv.eos", "tutorial/one_line.eos")
 PROMPT = "What animal is this, and where is it looking?"
 
 
-def demo(folder: Path) -> None:
-    """All of it. Raises SpecError where something of it cannot be done."""
-    specs = [DemoSpec(resource("specs") / name, folder) for name in SPECS]
-    model = prepare_model(folder / "small-llava")
+def demo(folder: Path, size: Size = "small") -> None:
+    """All of it, in `folder`. Raises SpecError where something of it cannot be done."""
+    specs = [DemoSpec(_from_here(resource("specs") / name), folder) for name in SPECS]
+    model = prepare_model(folder / "small-llava", size)
     for spec in specs:
         introduce(spec, model)
     ask(specs, model, photograph_path("chelsea"), PROMPT)
+
+
+def _from_here(path: Path) -> Path:
+    """The path as a person here would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def main() -> int:

@@ -58,14 +58,14 @@ class DemoSpec:
         return parse_source(self.source())
 
 
-def prepare_model(folder: Path) -> Path:
+def prepare_model(folder: Path, size: small_llava.Size = "small") -> Path:
     """The small LLaVA, built unless it is there."""
-    if small_llava.is_built(folder):
+    if small_llava.is_built(folder, size=size):
         say(f"A small LLaVA is in {folder} (random weights).")
         return folder
-    say(f"Building a small LLaVA in {folder}: a real model with random weights, 366 MB, once …")
+    say(f"Building a small LLaVA in {folder}: a real model with random weights (366 MB) …")
     with _quiet_bars():
-        return small_llava.build(folder)
+        return small_llava.build(folder, size=size)
 
 
 def introduce(spec: DemoSpec, model: Path) -> None:
@@ -73,7 +73,7 @@ def introduce(spec: DemoSpec, model: Path) -> None:
     import eosdsl
 
     source, program = spec.source(), spec.program()
-    _heading(_shown(spec.path))
+    _heading(str(spec.path))
     say(source.text.rstrip() + "\n")
     _check(source, model)
     _stage("plan", _planned(plan(program, PLANNED)))
@@ -114,8 +114,8 @@ def _check(source: SourceFile, model: Path) -> None:
 
 def _planned(made: Plan) -> str:
     return (
-        f"on {made.model}, {made.mean_tokens:.5g} of {made.visual_tokens} visual tokens a layer in the mean, "
-        f"{amount(made.flops)}FLOPs ({made.ratio:.1%}), KV cache {made.kv_cache_ratio:.1%}; no weights needed"
+        f"on {made.model} without its weights: {made.mean_tokens:.5g} of {made.visual_tokens} visual tokens a layer, "
+        f"{amount(made.flops)}FLOPs ({made.ratio:.1%})"
     )
 
 
@@ -125,11 +125,6 @@ def _heading(text: str) -> None:
 
 def _stage(name: str, text: str) -> None:
     say(f"{name + ':':9}{text}")
-
-
-def _shown(path: Path) -> str:
-    """The path from here, where the file is below."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _colored() -> bool:

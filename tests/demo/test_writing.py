@@ -60,8 +60,9 @@ def test_a_place_that_cannot_be_written_is_one_diagnostic(tmp_path: Path, place:
     assert [d.code for d in caught.value.diagnostics] == [code]
 
 
-def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["model", "model/deep/inside"])
+def test_a_file_where_a_folder_should_be(tmp_path: Path, place: str) -> None:
     (tmp_path / "model").touch()
-    with pytest.raises(SpecError) as caught, folder_in_one_piece(tmp_path / "model", replaces="card"):
+    with pytest.raises(SpecError) as caught, folder_in_one_piece(tmp_path / place, replaces="card"):
         pytest.fail("the block ran although nothing can be written")
     assert caught.value.diagnostics[0].code == "E0603"
