@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eosdsl.ir.quantities import Call
-from eosdsl.operators.base import AttentionProbe, Operator, Probe
+from eosdsl.operators.base import AttentionProbe, KeysProbe, Operator, Probe, ValuesProbe
 from eosdsl.operators.binding import bind_call, check_call
 from eosdsl.operators.registry import Kind, operators
 from eosdsl.passes.resolve_context import Context
@@ -58,4 +58,6 @@ def reads_previous_layer(kind: Kind, call: Call) -> bool:
 
 
 def _is_previous(probe: Probe) -> bool:
-    return probe.layer == "previous" if isinstance(probe, AttentionProbe) else True
+    if isinstance(probe, AttentionProbe):
+        return probe.layer == "previous"
+    return isinstance(probe, KeysProbe | ValuesProbe)
