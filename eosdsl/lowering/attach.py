@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
-from torch import fx
+from torch import fx, nn
 
 from eosdsl.lowering.anatomy import Anatomy
 from eosdsl.lowering.calls import entering, refuse_outer
 from eosdsl.lowering.forward import reduced_forward
-from eosdsl.lowering.generating import generating
+from eosdsl.lowering.generating import generating, refuse_continuous
 from eosdsl.lowering.refusals import refuse
 
 _MARK = "eosdsl_attached"
@@ -19,9 +19,9 @@ _MARK = "eosdsl_attached"
 class Attachment:
     """An operator on a model: the language model's `forward` replaced on the instance, and two pre-hooks.
 
-    The first hook refuses calls; the second finds the images of a call and hands their layout to the language model
-    as a keyword. `generate` is wrapped on the instance, to know where the prompt ends. Nothing else of the model is
-    touched.
+    The first hook refuses calls; the second finds the images of a call and hands their layout to the language model as
+    a keyword. `generate` is wrapped on the instance, to know where the prompt ends, and continuous batching is refused
+    there. Nothing else of the model is touched.
 
     Raises:
         SpecError: E0430 where the model carries an operator already.
@@ -32,28 +32,36 @@ class Attachment:
             refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
         self._anatomy = anatomy
         self._handles: list[Any] = []
+        self._replaced: list[tuple[nn.Module, str, Any]] = []
         forward = reduced_forward(graph, first_site)
         setattr(forward, _MARK, True)
-        self._own_forward = anatomy.text.__dict__.get("forward")
-        anatomy.text.__dict__["forward"] = MethodType(forward, anatomy.text)
-        self._own_generate = anatomy.model.__dict__.get("generate")
-        if first_site is None:
-            return
-        self._handles = [
-            anatomy.model.register_forward_pre_hook(self._outer, with_kwargs=True),
-            anatomy.vlm.register_forward_pre_hook(self._inner, with_kwargs=True),
-        ]
-        generate = getattr(anatomy.model, "generate", None)
-        if callable(generate):
-            anatomy.model.__dict__["generate"] = generating(generate, anatomy.model)
+        self._replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
+        if first_site is not None:
+            self._watch_calls(anatomy)
 
     def remove(self) -> None:
         """Restore the model. Safe to call twice."""
         for handle in self._handles:
             handle.remove()
-        self._handles = []
-        _restore(self._anatomy.text, "forward", self._own_forward)
-        _restore(self._anatomy.model, "generate", self._own_generate)
+        for module, name, own in self._replaced:
+            _restore(module, name, own)
+        self._handles, self._replaced = [], []
+
+    def _watch_calls(self, anatomy: Anatomy) -> None:
+        model: Any = anatomy.model
+        self._handles = [
+            model.register_forward_pre_hook(self._outer, with_kwargs=True),
+            anatomy.vlm.register_forward_pre_hook(self._inner, with_kwargs=True),
+        ]
+        if callable(getattr(model, "generate", None)):
+            self._replace(model, "generate", generating(model.generate, model))
+        if callable(getattr(model, "init_continuous_batching", None)):
+            self._replace(model, "init_continuous_batching", refuse_continuous)
+
+    def _replace(self, module: nn.Module, name: str, value: Any) -> None:
+        """Give the instance an attribute of its own, over that of its class."""
+        self._replaced.append((module, name, module.__dict__.get(name)))
+        module.__dict__[name] = value
 
     def _outer(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         refuse_outer(model, kwargs)
@@ -68,7 +76,7 @@ def is_attached(text: Any) -> bool:
     return bool(getattr(forward, _MARK, False))
 
 
-def _restore(module: Any, name: str, own: Any) -> None:
+def _restore(module: nn.Module, name: str, own: Any) -> None:
     """Give a module its own attribute back, or none where it had none (then its class's shows again)."""
     if own is not None:
         module.__dict__[name] = own

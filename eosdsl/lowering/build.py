@@ -80,17 +80,23 @@ def _counter(reductions: tuple[SiteReduction, ...], place: int, facts: ModelFact
 
 def _refuse(schedule: Schedule, anatomy: Anatomy) -> None:
     for reduction in schedule.reductions:
-        site = reduction.site
-        if site.stream != "decoder":
-            refuse("E0436", f"reductions at {site.stream.replace('_', ' ')} are not built yet")
-        if site.after_attention:
-            refuse("E0436", f"reductions after attention (decoder layer {site.layer}) are not built yet")
-        if any(group.count is None for group in reduction.groups):
-            refuse("E0436", f"budgets that depend on the image (decoder layer {site.layer}) are not built yet")
-        refuse_probes(probes_of(reduction.groups), site.layer)
-        if isinstance(reduction.bookkeeping.attention_bias.strength, Word):
-            refuse("E0436", "`attention_bias: calibrated` is not built yet", "write `log_size`, or a strength")
+        _refuse_site(reduction)
+        refuse_probes(probes_of(reduction.groups), reduction.site.layer, reduction.span)
+        bias = reduction.bookkeeping.attention_bias
+        if isinstance(bias.strength, Word):
+            what = f"`attention_bias: {bias.strength.name}` is not built yet"
+            refuse("E0436", what, "write `log_size`, or a strength", span=bias.span)
         if bias_strength(reduction):
             refuse_bias(anatomy.config)
     if schedule.model.decoder.sliding_layers:
         refuse("E0433", "decoder layers with sliding-window attention are not supported yet")
+
+
+def _refuse_site(reduction: SiteReduction) -> None:
+    site, span = reduction.site, reduction.span
+    if site.stream != "decoder":
+        refuse("E0436", f"reductions at {site.stream.replace('_', ' ')} are not built yet", span=span)
+    if site.after_attention:
+        refuse("E0436", f"reductions after attention (decoder layer {site.layer}) are not built yet", span=span)
+    if any(group.count is None for group in reduction.groups):
+        refuse("E0436", f"budgets that depend on the image (decoder layer {site.layer}) are not built yet", span=span)

@@ -151,7 +151,10 @@ def compile_program(
     anatomy = dissect(loaded, profiles()[known.family].torch)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
-    graph, first = build(schedule, anatomy)
+    try:
+        graph, first = build(schedule, anatomy)
+    except SpecError as problem:
+        raise SpecError(problem.diagnostics, source) from problem
     return Compiled(program, source, schedule, anatomy, graph, first)
 
 

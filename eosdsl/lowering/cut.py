@@ -99,8 +99,8 @@ def _kept(stream: Stream, images: Images, slots: Tensor, slot_valid: Tensor | No
     gone = images.rows if images.valid is None else images.rows.where(images.valid, length)
     stays = images.rows.gather(1, slots)
     stays = stays if slot_valid is None else stays.where(slot_valid, length)
-    kept = kept.index_put((own, gone), torch.tensor(False, device=slots.device))
-    return kept.index_put((own, stays), torch.tensor(True, device=slots.device))[:, :length]
+    kept = kept.index_put((own, gone), kept.new_zeros(()))
+    return kept.index_put((own, stays), kept.new_ones(()))[:, :length]
 
 
 def _moved(source: Tensor, length: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -67,3 +67,8 @@ def _refuse(config: Any, kwargs: dict[str, Any]) -> None:
         refuse("E0433", f"{what} is not supported while an operator is attached", "use a DynamicCache, the default")
     if kwargs.get("inputs_embeds") is not None:
         refuse("E0432", "generate was called with inputs_embeds: which rows are visual is read from input_ids")
+
+
+def refuse_continuous(*_: Any, **__: Any) -> NoReturn:
+    """What stands in for `init_continuous_batching`, through which all continuous batching begins."""
+    refuse("E0434", "continuous batching is not supported while an operator is attached", "use generate")

@@ -16,6 +16,7 @@ from eosdsl.lowering.projections import project, rotate, scaling
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
 from eosdsl.operators.base import AttentionProbe, AttentionRows, KeysProbe, Probe, ValuesProbe
+from eosdsl.source import Span
 
 QUERIES = ("last", "text", "all")
 
@@ -57,14 +58,14 @@ def layer_of(probe: Probe, site: int) -> int:
     return site if probe.layer == "next" else probe.layer
 
 
-def refuse_probes(probes: Iterable[Probe], site: int) -> None:
+def refuse_probes(probes: Iterable[Probe], site: int, span: Span | None = None) -> None:
     """Raise SpecError (E0437) where the decoder cannot answer."""
     for probe in probes:
         if isinstance(probe, AttentionProbe) and probe.query not in QUERIES:
-            refuse("E0437", f"attention(query: {probe.query}) cannot be read at decoder layer {site}")
+            refuse("E0437", f"attention(query: {probe.query}) cannot be read at decoder layer {site}", span=span)
         if not 0 <= layer_of(probe, site) <= site:
             where = "before" if layer_of(probe, site) < 0 else "after"
-            refuse("E0437", f"at decoder layer {site} a score reads a layer that comes {where} those that there are")
+            refuse("E0437", f"at decoder layer {site} a score reads a layer {where} those that there are", span=span)
 
 
 def read(probes: Iterable[Probe], views: Mapping[int, View], site: int, images: Images) -> Readings:
