@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eosdsl.ir.schedule import Site
 from eosdsl.models.facts import ModelFacts
-from eosdsl.operators.base import AttentionProbe, KeysProbe, Probe, ValuesProbe
+from eosdsl.operators.base import AttentionProbe, KeysProbe, Probe, TextProbe, ValuesProbe
 from eosdsl.passes.sites import site_name
 
 
@@ -12,6 +12,8 @@ def missing(probe: Probe, site: Site, facts: ModelFacts) -> str | None:
     """Why the site cannot give what the probe asks for, as half a sentence; None where it can."""
     if isinstance(probe, AttentionProbe):
         return _no_query(probe, site, facts) or _no_layer(probe, site, facts)
+    if isinstance(probe, TextProbe) and site.stream != "decoder":
+        return "the vision tower does not see the text"
     if isinstance(probe, KeysProbe | ValuesProbe) and _nothing_has_run(site):
         return f"no layer has run before {site_name(site)}, so there are no keys and values yet"
     return None
