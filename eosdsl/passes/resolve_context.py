@@ -12,10 +12,10 @@ from eosdsl.ir.nodes import ScoreExpr
 from eosdsl.ir.quantities import Value
 from eosdsl.source import Span
 from eosdsl.syntax import tree
+from eosdsl.syntax.record import Record
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(Record):
     """A `param` or a `score`, with the file that it stands in (empty: the text at hand)."""
 
     statement: tree.Param | tree.Score

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from eosdsl.diagnostics import error
@@ -14,7 +13,7 @@ from eosdsl.passes.resolve_space import constraint, objective, search_settings
 from eosdsl.passes.resolve_use import Placed
 from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
-from eosdsl.syntax.comments import opening_comment
+from eosdsl.syntax.record import Record
 
 T = TypeVar("T")
 _SPACE_ONLY = (tree.Minimise, tree.SubjectTo, tree.SearchWith)
@@ -22,8 +21,7 @@ _WORDS: dict[type, str] = {tree.Minimise: "minimise", tree.SubjectTo: "subject t
 _EXAMPLE = "a spec says where, how many and what becomes of the rest: `at layer 2: retain 50% via prune`"
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Record):
     """What operators and spaces are both made of."""
 
     header: tree.Header | None
@@ -57,11 +55,19 @@ def build_program(
         name=header.name.text if header is not None else _name(source),
         family=header.family.text if header is not None and header.family is not None else None,
         steps=order_steps(steps),
-        comment=opening_comment(file, source.text),
+        comment=_opening_comment(file, source),
         span=file.statements[0].span.to(file.statements[-1].span),
         placed=placed,
     )
     return _space(context, parts) if _is_space(context, parts) else _operator(context, parts)
+
+
+def _opening_comment(file: tree.File, source: SourceFile) -> tuple[str, ...]:
+    if not file.comments:
+        return ()
+    from eosdsl.syntax.comments import opening_comment
+
+    return opening_comment(file, source.text)
 
 
 def _name(source: SourceFile) -> str:

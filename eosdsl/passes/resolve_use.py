@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, Label, SpecError
@@ -11,10 +11,10 @@ from eosdsl.passes.resolve_context import Context
 from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
 from eosdsl.syntax.parse import parse_syntax
+from eosdsl.syntax.record import Record
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(Record):
     """A statement with the file that it stands in (empty: the text at hand)."""
 
     statement: tree.Statement

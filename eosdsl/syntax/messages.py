@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity, error
@@ -12,6 +11,7 @@ from eosdsl.source import Span
 from eosdsl.syntax import tree
 from eosdsl.syntax.automaton import Machine
 from eosdsl.syntax.keywords import CLAUSES, KEYWORDS, STATEMENTS, UNITS
+from eosdsl.syntax.record import Record
 from eosdsl.syntax.tables import END
 from eosdsl.syntax.tokens import BAD, Token, span_of
 
@@ -52,8 +52,7 @@ _LOOKALIKES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(Record):
     """A diagnostic, and how reading can go on as if it had been right: with `insert` before the token at fault, with
     `replace` in its place, or without it (`ignore`); none of these: it cannot."""
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import TypeVar
 
 from eosdsl.syntax import tree
+from eosdsl.syntax.record import Record
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Record):
     """Where the first site of a statement lies; neither index nor depth: only the model, or a param, knows."""
 
     stream: int

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 from eosdsl.resources import resource
+from eosdsl.syntax.record import Record
 
 END = "$END"
 
@@ -27,8 +27,7 @@ class Production(NamedTuple):
     plain: tuple[int, ...] | None
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(Record):
     """The machine. Terminals go by their text or their name (`at`, `NAME`), nonterminals in angle brackets.
 
     `states[s][symbol]` is the next state (>= 0), or -1 - the number of the production to reduce by.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from eosdsl.source import Span
+from eosdsl.syntax.record import Record
 from eosdsl.syntax.tables import END, Tables
 from eosdsl.syntax.tree import Comment
 
@@ -28,8 +28,7 @@ class Token(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(Record):
     """The tokens of a text, ending with END, and its comments, both in order."""
 
     tokens: list[Token]

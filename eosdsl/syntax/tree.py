@@ -6,29 +6,27 @@ back; `eosdsl.passes.resolve` turns it into the typed program.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
 from eosdsl.source import Span
+from eosdsl.syntax.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Record):
     """A name as it was written."""
 
     text: str
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Record):
     """`0.2`, `64 tokens`, `25%`, `1/3`; `text` without unit and without inner blanks, `%` included."""
 
     text: str
     form: Literal["number", "percent", "fraction"]
     unit: str | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
     @property
     def value(self) -> Fraction:
@@ -39,144 +37,128 @@ class Number:
         return number / 100 if self.form == "percent" else number
 
 
-@dataclass(frozen=True, slots=True)
-class Dims:
+class Dims(Record):
     """`2x2`, rows by columns."""
 
     rows: int
     columns: int
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record):
     """A quoted text, without its quotes."""
 
     text: str
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Record):
     """`name: value`, or a value without a name."""
 
     name: Word | None
     value: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record):
     """`top`, `norm(hidden)`: a name with its arguments; no arguments and no parentheses are the same."""
 
     name: Word
     arguments: tuple[Argument, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record):
     """`mass 90%`, `distance 0.21`: a name with one number."""
 
     name: Word
     amount: Number
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Paren:
+class Paren(Record):
     """An expression in parentheses."""
 
     inner: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(Record):
     """`-x`."""
 
     operand: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Record):
     """`a * b * …`, at least two factors."""
 
     factors: tuple[Expression, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Record):
     """One signed term of a sum."""
 
     sign: Literal["+", "-"]
     value: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(Record):
     """`a + b - …`, at least two terms; the first has the sign +."""
 
     terms: tuple[Term, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+class Hole(Record):
     """A value left open: `?`, `? lo..hi`, `? {a, b}`, each with an optional prior."""
 
     low: Expression | None
     high: Expression | None
     choices: tuple[Expression, ...]
     prior: Expression | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Ramp:
+class Ramp(Record):
     """`2 -> 0.05 along cosine`."""
 
     start: Expression
     end: Expression
     curve: Call | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
 Expression = Number | Dims | Text | Call | Rule | Paren | Negative | Product | Sum | Hole | Ramp
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRef:
+class LayerRef(Record):
     """One layer: an index, a share of the depth (`share` where the word depth is not beside it), a param's name."""
 
     form: Literal["index", "negative", "share", "depth", "name"]
     value: Number | Word
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class LayerItem:
+class LayerItem(Record):
     """One layer, or a range with both ends."""
 
     first: LayerRef
     last: LayerRef | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Record):
     """`3` or `1..3`."""
 
     low: Number
     high: Number | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Record):
     """The place of an `at` statement. `word` and `items` are empty for `input` and `encoder output`."""
 
     place: Literal["input", "output", "layers"]
@@ -185,93 +167,83 @@ class Site:
     items: tuple[LayerItem, ...]
     after_attention: bool
     choose: Count | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Record):
     """How many, at one site; `of` is the word after `of`."""
 
     value: Expression
     of: Word | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Record):
     """`retain` or `remove` with a list of amounts, or a ramp from `start` to the one amount."""
 
     verb: Literal["retain", "remove"]
     amounts: tuple[Amount, ...]
     start: Amount | None
     curve: Call | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """One part of a mix."""
 
     weight: Expression | None
     behaviour: Call
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Mix:
+class Mix(Record):
     """`mix(0.6 merge, 0.4 prune)`."""
 
     parts: tuple[Part, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Record):
     """`positions: compact` (value), `proportional_attention` (neither), `keep cls` (word)."""
 
     name: Word
     value: Expression | None
     word: Word | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class By:
+class By(Record):
     """What makes a token worth keeping."""
 
     value: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(Record):
     """How anchors are chosen."""
 
     value: Call | Hole
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(Record):
     """What becomes of the others."""
 
     value: Call | Hole | Mix
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class With:
+class With(Record):
     """Bookkeeping."""
 
     options: tuple[Option, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
 Clause = By | Pick | Via | With
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """One group of anchors. `budget` is None where only a pick that brings its own count was written."""
 
     budget: Budget | None
@@ -279,7 +251,7 @@ class Group:
     pick: Pick | None
     via: Via | None
     options: With | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
     @property
     def clauses(self) -> tuple[Budget | Clause, ...]:
@@ -288,124 +260,112 @@ class Group:
         return tuple(part for part in parts if part is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(Record):
     """Two measures compared."""
 
     left: Expression
     comparison: str
     right: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Record):
     """`eos 1`."""
 
     number: Number
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Record):
     """`operator NAME for FAMILY` or `space NAME for FAMILY`."""
 
     kind: Literal["operator", "space"]
     name: Word
     family: Word | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Record):
     """`use "file.eos"`."""
 
     path: Text
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Record):
     """`param NAME = VALUE`."""
 
     name: Word
     value: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Record):
     """`score NAME = SCORE`."""
 
     name: Word
     value: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Record):
     """`at SITE: GROUP and GROUP …`."""
 
     site: Site
     groups: tuple[Group, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Minimise:
+class Minimise(Record):
     """`minimise OBJECTIVE`."""
 
     value: Expression
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectTo:
+class SubjectTo(Record):
     """`subject to CONSTRAINT, …`."""
 
     constraints: tuple[Constraint, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class SearchWith:
+class SearchWith(Record):
     """`search with OPTION, …`."""
 
     options: tuple[Option, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Record):
     """`expect CONSTRAINT, …`."""
 
     constraints: tuple[Constraint, ...]
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
 Statement = Version | Header | Use | Param | Score | At | Minimise | SubjectTo | SearchWith | Expect
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Record):
     """`# …`, from the sign to the end of the line, without trailing blanks. `own_line`: nothing stands before it."""
 
+    APART = frozenset({"span", "own_line"})
+
     text: str
-    own_line: bool = field(compare=False)
-    span: Span = field(compare=False, repr=False)
+    own_line: bool
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Record):
     """A statement that could not be read: its keyword and the name that it would have declared, where legible."""
 
     keyword: str
     name: str | None
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Record):
     """A whole file, in source order. `broken` holds what recovery skipped; a diagnostic was given for each."""
 
     statements: tuple[Statement, ...]
