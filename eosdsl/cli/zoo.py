@@ -54,7 +54,7 @@ def command(
     stages = tuple(one.value for one in stage) if stage else STAGES
     limit = float("inf") if minutes is None else 60 * minutes
     with _Bar(quiet) as report:
-        finished = train(name, out, report, stages=stages, recipe=Recipe(seed=seed), stop_after=limit)
+        finished = train(name, out, report, stages=stages, recipe=Recipe(seed=seed), stop_after=limit, threads=threads)
     if not quiet:
         say(_ending(finished, stages, out))
 

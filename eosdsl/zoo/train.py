@@ -48,6 +48,7 @@ def train(
     stages: tuple[str, ...] = STAGES,
     recipe: Recipe | None = None,
     stop_after: float = float("inf"),
+    threads: int | None = None,
 ) -> bool:
     """Run the stages that are named, in their order, from their checkpoints in `out`-training; `join` ends by writing
     the model to `out`. False where `stop_after` seconds ran out in a stage.
@@ -58,6 +59,8 @@ def train(
     """
     if name not in NAMES:
         raise SpecError([error("E0666", f"no recipe is called {name!r}", helps=(f"there is {', '.join(NAMES)}",))])
+    if threads is not None:
+        torch.set_num_threads(threads)
     plan = recipe or Recipe()
     folder = out.with_name(f"{out.name}-{CHECKPOINTS}")
     read, align = Read(plan.seed, plan.read), Align(plan.seed, plan.align)
