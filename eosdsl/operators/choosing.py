@@ -44,16 +44,14 @@ class Choice:
     left: int | None
 
 
-def choose(
-    groups: Sequence[GroupOperators], tokens: Tokens, counts: Sequence[Tensor | int | None], *, all_scores: bool
-) -> Choice:
-    """Anchors of all groups. `all_scores`: evaluate scores that no pick reads too, because rows are ordered by them."""
+def choose(groups: Sequence[GroupOperators], tokens: Tokens, counts: Sequence[Tensor | int | None]) -> Choice:
+    """Anchors of all groups; scores are evaluated where something reads them."""
     free = present(tokens)
     left = free.shape[1] if tokens.valid is None else None
     chosen: list[Chosen] = []
     for group, count in zip(groups, counts, strict=True):
         seen = replace(tokens, free=free)
-        if group.needs_scores or all_scores:
+        if group.needs_scores:
             seen = replace(seen, scores=evaluate(group.score, seen))
         one = _choose_one(group, seen, free, count, left)
         left = None if left is None or one.counts is not None else left - one.anchors.shape[1]

@@ -27,14 +27,16 @@ def anchor_counts(groups: Sequence[BoundGroup], tokens: Tokens, original: int | 
 
     if tokens.valid is None:
         length = tokens.hidden.shape[1]
-        return list(_counts(groups, tokens, length, original or length))
+        return list(group_counts(groups, length, original or length, tokens.grid))
     lengths: list[int] = tokens.valid.sum(dim=1).tolist()
-    rows = [_counts(groups, tokens, one, original or one) for one in lengths]
+    rows = [group_counts(groups, one, original or one, tokens.grid) for one in lengths]
     return [None if column[0] is None else torch.tensor(column) for column in zip(*rows, strict=True)]
 
 
-def _counts(groups: Sequence[BoundGroup], tokens: Tokens, incoming: int, original: int) -> tuple[int | None, ...]:
-    """An earlier site leaves `incoming` of `original` tokens, then comes this one.
+def group_counts(
+    groups: Sequence[BoundGroup], incoming: int, original: int, grid: tuple[int, int] | None
+) -> tuple[int | None, ...]:
+    """Anchors per group of a lone step where `incoming` of `original` tokens arrive; None where the budget adapts.
 
     What an adaptive group takes is not known here: the others are counted as if it took nothing, and cut later.
     """
@@ -50,7 +52,7 @@ def _counts(groups: Sequence[BoundGroup], tokens: Tokens, incoming: int, origina
     fixed = tuple(group for group in groups if not _adapts(group))
     if not fixed:
         return (None,) * len(groups)
-    counts = iter(count_tokens([_site((arrive,), incoming), _site(fixed, incoming)], original, grid=tokens.grid)[-1])
+    counts = iter(count_tokens([_site((arrive,), incoming), _site(fixed, incoming)], original, grid=grid)[-1])
     return tuple(None if _adapts(group) else next(counts) for group in groups)
 
 

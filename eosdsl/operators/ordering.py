@@ -21,8 +21,8 @@ def arrange(order: Order, groups: Sequence[Chosen], valid: Tensor | None) -> Ten
     """Places [G, K] of the rows in the order wanted, padding last; None where they are in order already.
 
     `position` sorts all rows by their place in the image, rows without an anchor last. The others put group after
-    group, as written: with `score` each from its highest score down, with `anchors_then_rest` each by position, or as
-    its pick has it.
+    group, as written: with `score` each from its highest score down (by position where it reads no score), with
+    `anchors_then_rest` each by position; or as its pick has it.
     """
     if order == "position":
         if len(groups) == 1 and groups[0].tokens.ascending and groups[0].group.pick.anchored:
@@ -47,9 +47,8 @@ def _key(order: Order, one: Chosen) -> Tensor:
     own = one.group.pick.own_order(one.tokens, one.anchors, by_score=order == "score")
     if own is not None:
         return own
-    if order == "anchors_then_rest" or not one.group.pick.anchored:
+    if order == "anchors_then_rest" or not one.group.pick.anchored or one.tokens.scores is None:
         return _position(one)
-    assert one.tokens.scores is not None, "rows ordered by score have scores"
     return (-take_rows(one.tokens.scores, one.anchors).double()).masked_fill(one.anchors < 0, torch.inf)
 
 

@@ -42,7 +42,7 @@ def reduce_bound(
     groups: Sequence[GroupOperators], order: Order, tokens: Tokens, counts: Sequence[Tensor | int | None]
 ) -> Reduction:
     """As `reduce_tokens`, for groups that are bound already."""
-    choice = choose(groups, tokens, counts, all_scores=order == "score")
+    choice = choose(groups, tokens, counts)
     rows = make_rows(choice)
     valid = _valid(choice)
     places = arrange(order, choice.groups, valid)

@@ -22,7 +22,7 @@ def counted(made: Reduction) -> list[int]:
 
 
 def test_every_adaptive_budget_is_tested_here() -> None:
-    assert set(operators("budgets")) == {"outliers", "mass", "rank", "distance"}
+    assert set(operators("budgets")) == {"outliers", "mass", "rank", "distance", "left"}
 
 
 @pytest.mark.parametrize("iqr", [0.0, 0.3, 1.5])
@@ -95,3 +95,10 @@ def test_a_second_group_takes_from_what_an_adaptive_one_left() -> None:
         rows = made.anchors[image][made.valid[image]].tolist()
         assert rows == sorted(set(rows))
     torch.testing.assert_close(made.sizes.sum(dim=1), torch.full((3,), 40.0))
+
+
+def test_left_is_a_share_of_what_earlier_groups_left() -> None:
+    first = eosdsl.apply_step("retain mass 30%", hidden(6))
+    both = eosdsl.apply_step("retain mass 30% and retain left(1/7) pick uniform via merge", hidden(6))
+    for before, after in zip(counted(first), counted(both), strict=True):
+        assert after - before == -(-(40 - before) // 7)

@@ -202,6 +202,15 @@ def test_density_peaks_among_the_best_take_in_only_those() -> None:
     assert made.sizes.sum(dim=1).tolist() == [6.0, 6.0]
 
 
+def test_top_among_the_best_drops_the_tail() -> None:
+    seen, _ = image(1, 1, 5, 4)
+    made = reduce(group("merge", pick=call("top", among=0.6)), 3, seen)
+    best = seen.hidden[0].norm(dim=1).argsort(descending=True)
+    assert made.anchors[0].tolist() == sorted(best[:3].tolist())
+    assert (made.weights[0] > 0).any(dim=0).nonzero().flatten().tolist() == sorted(best[:12].tolist())
+    assert float(made.sizes.sum()) == 12
+
+
 def test_extra_is_a_row_of_what_the_others_gave_up() -> None:
     seen, _ = image(1, 2, 5, 4)
     sizes = torch.randint(1, 4, (2, 20)).float()
@@ -223,7 +232,7 @@ def test_order_by_score_and_by_group_as_written() -> None:
     made = reduce(groups, [5, 3], seen, Bookkeeping(order="score"))
     first, second = made.anchors[0, :5].tolist(), made.anchors[0, 5:].tolist()
     assert first == sorted(first, key=lambda row: -float(norms[row]))
-    assert second == sorted(second, key=lambda row: -float(norms[row]))
+    assert second == sorted(second)  # `uniform` reads no score
     assert set(first) == set(norms.argsort(descending=True)[:5].tolist())
     then = reduce(groups, [5, 3], seen, Bookkeeping(order="anchors_then_rest"))
     assert then.anchors[0].tolist() == sorted(first) + sorted(second)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class Extra(Pick):
     """A row that stands for no token of its own: it starts empty and is what it takes in. Reads no score.
 
-    `and retain 1 token pick extra via pool(weight: mean)` adds the mean of what the other groups gave up, as TRIM does
-    (arXiv 2409.10994); with `pool(weight: score, combine: add_sum)` it is EViT's fused token (arXiv 2202.07800). Its
-    position is the mean of its members, its anchor -1.
+    `and retain 1 token pick extra via merge(weight: mean)` adds the mean of what the other groups gave up, as TRIM
+    does (arXiv 2409.10994); with `merge(weight: score, combine: add_sum)` it is EViT's fused token (arXiv 2202.07800).
+    Its position is the mean of its members, its anchor -1.
     """
 
     name: ClassVar[str] = "extra"
