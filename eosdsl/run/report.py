@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,11 @@ def report_text(comparison: Comparison, *, random_weights: bool, color: bool = F
 
 
 def rendered(parts: Sequence[RenderableType], *, color: bool, width: int) -> str:
-    """What rich draws of the parts, as text."""
+    """What rich draws of the parts, as text; in ASCII where standard output writes no more than that."""
     from rich.console import Console
 
     console = Console(
-        file=io.StringIO(),
+        file=_Sheet(),
         width=width,
         force_terminal=color,
         no_color=not color,
@@ -49,6 +50,14 @@ def rendered(parts: Sequence[RenderableType], *, color: bool, width: int) -> str
         for part in parts:
             console.print(part)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+class _Sheet(io.StringIO):
+    """A text buffer that rich takes to write what standard output writes: its lines and boxes follow that."""
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # read-only in StringIO too
+        return sys.stdout.encoding or "utf-8"
 
 
 def answers(given: Sequence[tuple[str, Answer]]) -> RenderableType:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,8 @@ def test_out_of_memory_is_named(model: Path, desk: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("eosdsl.run.comparison.ask", full)
     expect_one_error(run(model, "--image", "cat.png", "--overlay", "out.png"), 2, "E0628")
     assert not (desk / "out.png").exists()
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, eosdsl.cli.run, eosdsl.views.overlay; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
