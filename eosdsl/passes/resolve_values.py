@@ -174,7 +174,22 @@ def _named(context: Context, written: tree.Call) -> Value | None:
         return call(context, written)
     if name in context.params:
         return param(context, name, written.span)
+    if name in context.scores:
+        return _single_score(context, name, written)
     return Word(name=name, span=context.at(written.span))
+
+
+def _single_score(context: Context, name: str, written: tree.Call) -> Value | None:
+    """A named score as an argument, `normalise(worth)`: it has to be one score."""
+    from eosdsl.passes.resolve_scores import named_score
+
+    found = named_score(context, name, written.span)
+    if found is None or isinstance(found, Call):
+        return found
+    context.error(
+        "E0207", f"`{name}` is a sum or a product of scores", written.span, "only a single score can stand here"
+    )
+    return None
 
 
 def param(context: Context, name: str, used: Span) -> Value | None:

@@ -43,6 +43,7 @@ _CLASSES = (
     ({"<="}, "a comparison such as `<=`"),
     ({"at", "operator"}, "the next statement"),
 )
+_NAMES = "names have letters, digits and underscores"
 _VALUE_KINDS = frozenset({"NUMBER", "PERCENT", "FRACTION", "DIMS", "STRING", "NAME", "(", "-", "?"})
 _COMPARISONS = frozenset({"<=", ">=", "=", "==", "<", ">"})
 _MISSING = (":", ",", ")", "}", "=")
@@ -68,7 +69,9 @@ def syntax_error(machine: Machine, tokens: Sequence[Token], i: int) -> Mistake:
     if token.kind == BAD:
         instead = ":" if token.text == ";" and machine.accepts(":") else _LOOKALIKES.get(token.text)
         replace = instead if instead is not None and machine.accepts(instead) else None
-        return Mistake(_unreadable(token, instead), replace=replace, ignore=instead == " ")
+        return Mistake(
+            _unreadable(token, instead, tokens[i - 1] if i else None), replace=replace, ignore=instead == " "
+        )
     expected = _in_reading_order(machine, machine.expected())
     previous = tokens[i - 1] if i else None
     begins = token.kind in STATEMENTS and (previous is None or previous.line != token.line)
@@ -206,7 +209,7 @@ def _hints(token: Token, previous: Token | None, expected: Sequence[str]) -> tup
     if token.kind == "?" and "layer" in expected:
         return ("leave the place open with `any 1..3 of layers 0..24`",)
     if token.kind == "-" and previous is not None and previous.kind == "NAME":
-        return ("names have letters, digits and underscores",)
+        return (_NAMES,)
     if token.kind in UNITS and previous is not None and previous.kind == "PERCENT":
         return ("a share has no unit: `25%` or `64 tokens`",)
     if token.kind == "via" and "retain" in expected:
@@ -251,15 +254,15 @@ def _list(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _unreadable(token: Token, instead: str | None) -> Diagnostic:
+def _unreadable(token: Token, instead: str | None, previous: Token | None) -> Diagnostic:
     if token.text.startswith('"'):
         return error(
             "E0104", "this text has no closing quote", _span(token), "a text ends on the line that it starts on"
         )
     if token.text == ".":
-        return error(
-            "E0101", "a dot cannot stand here", _span(token), helps=("write `0.5`, not `.5`; a range is `2..8`",)
-        )
+        in_a_name = previous is not None and previous.text.isidentifier() and previous.end == token.start
+        remedy = _NAMES if in_a_name else "write `0.5`, not `.5`; a range is `2..8`"
+        return error("E0101", "a dot cannot stand here", _span(token), helps=(remedy,))
     character = token.text[0]
     name = unicodedata.name(character, "a character without a name")
     shown = character if character.isprintable() and not character.isspace() else ""

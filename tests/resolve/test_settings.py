@@ -95,3 +95,10 @@ def test_a_pick_can_be_a_param() -> None:
 
 def test_grid_brings_its_own_budget() -> None:
     assert budget_of("at layer 2: pick grid(2x3)") == budget_of("at layer 2: retain 1/6 pick top")
+
+
+def test_a_named_score_can_be_an_argument() -> None:
+    named = eosdsl.parse("score s = norm(hidden)\nat layer 2: retain 5% by normalise(s)")
+    assert named == eosdsl.parse("at layer 2: retain 5% by normalise(norm(hidden))")
+    (problem,) = refused("score s = norm(hidden) + random(1)\nat layer 2: retain 5% by normalise(s)")
+    assert problem.code == "E0207"
