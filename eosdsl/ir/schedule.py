@@ -48,7 +48,10 @@ class BoundGroup(Node):
 
 
 class SiteReduction(Node):
-    """What happens at one site. `incoming`/`retained`: tokens per usual image before and after (upper bound if adaptive)."""
+    """What happens at one site.
+
+    `incoming`/`retained`: tokens per usual image before and after (upper bound if adaptive).
+    """
 
     site: Site
     statement: int
