@@ -1,4 +1,6 @@
-"""The typed program: what a spec means, before it meets a model. Frozen, torch-free, JSON both ways (`eosdsl.ir.serde`).
+"""The typed program: what a spec means, before it meets a model.
+
+Frozen, torch-free, JSON both ways (`eosdsl.ir.serde`).
 
 `DiscreteProgram` can be run; `RelaxedProgram` (a space) holds `Open` values and can only be searched or sampled.
 """
@@ -25,8 +27,8 @@ class LayerRef(Node):
 class Where(Node):
     """The sites of one `at` statement.
 
-    `input` is decoder layer 0. `gradual`: one budget spread over a range (`layer 2..8`), of which `layers` holds the two
-    ends; otherwise `layers` holds each layer. `choose`: a space leaves the place open (`any 1..3 of layers …`).
+    `input` is decoder layer 0. `gradual`: one budget spread over a range (`layer 2..8`), of which `layers` holds the
+    two ends; otherwise `layers` holds each layer. `choose`: a space leaves the place open (`any 1..3 of layers …`).
     """
 
     stream: Stream
@@ -107,7 +109,10 @@ class Group(Node):
 
 
 class AttentionBias(Node):
-    """What later attention adds to a key's logit: `strength * log(size)`. none = 0, log_size = 1; `calibrated` is a rule."""
+    """What later attention adds to a key's logit: `strength * log(size)`.
+
+    none = 0, log_size = 1; `calibrated` is a rule.
+    """
 
     strength: Annotated[Quantity | Open | Word, Field(discriminator="kind")] = Quantity(value=Fraction(0))
 
@@ -164,5 +169,3 @@ class RelaxedProgram(ProgramBase):
 
 
 Program = Annotated[DiscreteProgram | RelaxedProgram, Field(discriminator="kind")]
-for _node in (Weighted, Sum, Product, Group, Step, DiscreteProgram, RelaxedProgram):
-    _node.model_rebuild()

@@ -15,7 +15,8 @@ Unit = Literal["number", "ratio", "tokens", "layers", "flops", "bytes", "millise
 class Node(BaseModel):
     """A frozen IR node. The span says where it was written; it takes no part in equality or hashing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # deferred: a model is built when it is first used, with all names in place, not tried when its class is made
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     span: Span | None = Field(default=None, repr=False)
 
@@ -58,8 +59,10 @@ class Dims(Node):
 
 
 class Open(Node):
-    """A hole: `?`, `? lo..hi`, `? {a, b}`, each with an optional prior (one of the choices, where there are any). Only a
-    relaxed program holds these."""
+    """A hole: `?`, `? lo..hi`, `? {a, b}`, each with an optional prior (one of the choices, where there are any).
+
+    Only a relaxed program holds these.
+    """
 
     kind: Literal["open"] = "open"
     low: Quantity | None = None
@@ -91,5 +94,3 @@ class Call(Node):
 
 
 Value = Annotated[Quantity | Word | Dims | Open | Call, Field(discriminator="kind")]
-for _node in (Open, Argument, Call):
-    _node.model_rebuild()

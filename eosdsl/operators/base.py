@@ -151,7 +151,7 @@ class CostContext:
 class Operator(BaseModel, ABC):
     """A member of the operator space. The class docstring is its page; the first line is its summary."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: ClassVar[str]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from eosdsl.ir.nodes import (
@@ -26,6 +27,12 @@ from eosdsl.ir.nodes import (
 )
 from eosdsl.ir.quantities import Argument, Call, Dims, Open, Quantity, Word
 from eosdsl.source import Span
+
+
+def calm(examples: int) -> settings:
+    """So many examples, however long a busy machine takes over them."""
+    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 NAMES = st.sampled_from(["attention", "norm", "random", "top", "learned_x", "cosine", "café"])
 SPANS = st.none() | st.builds(

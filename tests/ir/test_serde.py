@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from ir_programs import PROGRAMS
+from hypothesis import given
+from ir_programs import PROGRAMS, calm
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
@@ -20,12 +20,14 @@ from eosdsl.ir.walk import walk
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
 
+@calm(50)
 @given(PROGRAMS)
 def test_round_trip(program: DiscreteProgram | RelaxedProgram) -> None:
     assert load_program(dump_program(program)) == program
     assert load_program(dump_program(program, indent=None)) == program
 
 
+@calm(30)
 @given(PROGRAMS)
 def test_spans_travel_when_asked_for(program: DiscreteProgram | RelaxedProgram) -> None:
     def spans(node: Node) -> list[Any]:
@@ -35,7 +37,7 @@ def test_spans_travel_when_asked_for(program: DiscreteProgram | RelaxedProgram) 
     assert set(spans(load_program(dump_program(program)))) == {None}
 
 
-@settings(max_examples=25)
+@calm(25)
 @given(PROGRAMS)
 def test_what_is_dumped_keeps_to_the_schema(program: DiscreteProgram | RelaxedProgram) -> None:
     jsonschema = pytest.importorskip("jsonschema")

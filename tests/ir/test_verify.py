@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from ir_programs import PROGRAMS
+from ir_programs import PROGRAMS, calm
 
 from eosdsl.ir.nodes import (
     Amount,
@@ -54,6 +54,7 @@ def layers(*indices: int, **where: Any) -> Where:
     return Where(stream="decoder", layers=tuple(LayerRef(index=i) for i in indices), **where)
 
 
+@calm(50)
 @given(PROGRAMS)
 def test_sound_programs_pass(given_program: DiscreteProgram | RelaxedProgram) -> None:
     assert verify(given_program) == []

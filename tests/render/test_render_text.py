@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity, SpecError, error, info, warning
@@ -339,6 +339,7 @@ def test_a_spec_error_prints_itself() -> None:
 TEXTS = st.text(alphabet=st.sampled_from("ab \t\n\r語é\u0301\u202e\x00\U0001f600#"), max_size=60)
 
 
+@settings(deadline=None)
 @given(
     TEXTS, st.lists(st.tuples(st.integers(-2, 70), st.integers(-2, 70), st.text(max_size=5)), min_size=1, max_size=4)
 )
@@ -351,6 +352,7 @@ def test_any_text_and_any_spans_render(body: str, places: list[tuple[int, int, s
     assert all(character == "\n" or visible(character) == character for character in rendered)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc =:", min_size=1, max_size=40), st.data())
 def test_carets_stand_under_the_characters(line: str, data: st.DataObject) -> None:
     """Law: in plain text the caret row, cut like the source row, has carets exactly at the span."""
