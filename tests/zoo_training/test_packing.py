@@ -135,4 +135,8 @@ def test_prepared_words_carry_the_codes_of_what_they_name() -> None:
     words = model.model.embed_tokens.weight
     assert torch.equal(words[TOKEN_IDS["circle"]], codes.kind[1])
     assert torch.equal(words[TOKEN_IDS["red"]], codes.color[1])
-    assert not model.lm_head.weight.any()
+    layers: Any = model.model.layers
+    for layer in layers:
+        assert torch.equal(layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight)
+        copied = layer.self_attn.o_proj.weight @ layer.self_attn.v_proj.weight
+        assert copied.diagonal().mean() > 10 * copied.fill_diagonal_(0).mean().abs()
