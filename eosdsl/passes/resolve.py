@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from eosdsl.collection import collects_later
 from eosdsl.diagnostics import Diagnostic, Label, Severity, error
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram, Step
 from eosdsl.passes.resolve_checks import looks_before_the_start, repeated_sites
@@ -27,6 +28,7 @@ from eosdsl.syntax import tree
 NEWEST = 1  # the version of the language
 
 
+@collects_later
 def resolve(
     file: tree.File,
     source: SourceFile,

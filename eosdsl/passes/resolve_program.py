@@ -56,7 +56,7 @@ def build_program(
         family=header.family.text if header is not None and header.family is not None else None,
         steps=order_steps(steps),
         comment=_opening_comment(file, source),
-        span=file.statements[0].span.to(file.statements[-1].span),
+        span=header.span if header is not None else file.statements[0].span.to(file.statements[-1].span),
         placed=placed,
     )
     return _space(context, parts) if _is_space(context, parts) else _operator(context, parts)

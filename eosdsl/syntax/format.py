@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from eosdsl.collection import collects_later
 from eosdsl.diagnostics import SpecError
 from eosdsl.source import SourceFile
 from eosdsl.syntax import tree, unparse
@@ -20,6 +21,7 @@ WIDTH = 120  # columns of a line; comments do not count
 INDENT = "  "
 
 
+@collects_later
 def format_text(text: str) -> str:
     """The text in canonical layout. Raises SpecError where it cannot be parsed."""
     source = SourceFile("<text>", text)

@@ -6,6 +6,7 @@ still understood; otherwise reading goes on at the next statement keyword that b
 
 from __future__ import annotations
 
+from eosdsl.collection import collects_later
 from eosdsl.diagnostics import Diagnostic
 from eosdsl.source import SourceFile
 from eosdsl.syntax import messages, tree
@@ -19,6 +20,7 @@ from eosdsl.syntax.tokens import Token, span_of, tokenize
 MOST_MISTAKES = 200
 
 
+@collects_later
 def parse_syntax(source: SourceFile) -> tuple[tree.File | None, list[Diagnostic]]:
     """The tree of a text, and what is wrong with it. The tree leaves out statements that could not be read; it is
     None only where nothing at all could be. Never raises for any text."""
