@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from eosdsl.operators.bound import GroupOperators, Part
     from eosdsl.operators.choosing import Choice, Chosen
 
+# made once: a compiler that traces reductions does not see through the making of operators
+_COSINE, _EVERYWHERE = Cosine(), Everywhere()
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -70,7 +73,7 @@ def _reads_all(group: GroupOperators) -> bool:
 
 
 def _support(group: GroupOperators, part: Part) -> Support:
-    return part.behaviour.within or group.pick.own_support() or Everywhere()
+    return part.behaviour.within or group.pick.own_support() or _EVERYWHERE
 
 
 def _keep(one: Chosen) -> Rows:
@@ -92,7 +95,7 @@ def one_hot(anchors: Tensor, tokens: Tokens) -> Tensor:
 def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
     """Similarity [G, K, C], -inf where row i may not take token j in."""
     tokens, anchors, pick = one.tokens, one.anchors, one.group.pick
-    similarity = part.behaviour.similarity or pick.own_similarity() or Cosine()
+    similarity = part.behaviour.similarity or pick.own_similarity() or _COSINE
     likeness = similarity.matrix(tokens, anchors, columns.rows)
     if not pick.anchored:
         likeness = torch.zeros_like(likeness)
