@@ -82,6 +82,8 @@ def _layers(where: Where, depth: int) -> tuple[list[tuple[int, Span | None]], li
     if first > last:
         message = f"the range runs backwards: layer {first} comes after layer {last} in this model"
         return [], [error("E0324", message, where.span, "write the earlier layer first")]
+    if last >= depth:  # past the model, however far: the ends are all that there is to say about it
+        return [(first, start), (last, end)], []
     return [(layer, start if layer == first else end) for layer in range(first, last + 1)], []
 
 

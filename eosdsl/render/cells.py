@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 TAB = 4
 
@@ -27,6 +28,7 @@ class Shown:
         return self.cells[min(max(column - 1, 0), len(self.cells) - 1)]
 
 
+@lru_cache(maxsize=32)  # many findings on one long line
 def show(line: str) -> Shown:
     """A source line with tabs expanded and control and direction characters replaced by visible ones."""
     pieces: list[str] = []

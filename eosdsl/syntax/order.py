@@ -42,11 +42,18 @@ def canonical_order(statements: Sequence[tree.Statement]) -> list[int]:
     A text with several headers is no program, but it is several in one place (as in a document): each is ordered alone.
     """
     headers = [i for i, statement in enumerate(statements) if isinstance(statement, tree.Header)]
-    starts = [0, *headers[1:], len(statements)]
+    starts = [0, *(_with_version(i, statements) for i in headers[1:]), len(statements)]
     result: list[int] = []
     for start, stop in pairwise(starts):
         result.extend(_ordered(range(start, stop), statements))
     return result
+
+
+def _with_version(header: int, statements: Sequence[tree.Statement]) -> int:
+    """Where the text of a header begins: versions right before it belong to it, as that is where they are put."""
+    while header and isinstance(statements[header - 1], tree.Version):
+        header -= 1
+    return header
 
 
 def _ordered(indices: Sequence[int], statements: Sequence[tree.Statement]) -> list[int]:
