@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM
 
 from eosdsl.tasks.scene import CELL_COLORS, KINDS
 from eosdsl.zoo.train_batch import BETWEEN, IGNORE, PREFIX, Batch
-from eosdsl.zoo.train_tokens import TOKEN_IDS, Codes
+from eosdsl.zoo.train_tokens import BOS, TOKEN_IDS, Codes
 
 _WORD_SCALE = 0.7
 _HEAD_SHARE = 0.1
@@ -34,12 +34,25 @@ def shared_embeddings(model: LlamaForCausalLM, batch: Batch, cells: Tensor) -> T
 
 def forward(model: LlamaForCausalLM, batch: Batch, cells: Tensor) -> Tensor:
     """Logits of the questions' tokens where an answer is due [N, vocabulary], in reading order of `batch.targets`."""
+    return _answers(model, batch, shared_embeddings(model, batch, cells), batch.positions())
+
+
+def forward_blind(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """The same without any image: what can be guessed from the questions alone. A model that has never been asked so
+    would babble, and its images would seem to contribute more than they do."""
     size, questions, length = batch.text.shape
-    shared = shared_embeddings(model, batch, cells)
+    start = torch.tensor([BOS, TOKEN_IDS["user"]])
+    shared = model.model.embed_tokens(start).expand(size, -1, -1)
+    places = torch.cat([torch.arange(2), (2 + torch.arange(length)).repeat(questions)])
+    return _answers(model, batch, shared, places.expand(size, -1))
+
+
+def _answers(model: LlamaForCausalLM, batch: Batch, shared: Tensor, positions: Tensor) -> Tensor:
+    size, questions, length = batch.text.shape
     text = model.model.embed_tokens(batch.text.reshape(size, -1))
     hidden = model.model(
         inputs_embeds=torch.cat([shared, text], dim=1),
-        position_ids=batch.positions(),
+        position_ids=positions,
         use_cache=False,
         packed=(shared.shape[1], questions, length),
     ).last_hidden_state

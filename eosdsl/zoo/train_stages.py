@@ -20,10 +20,11 @@ from eosdsl.zoo.train_attention import NAME, register
 from eosdsl.zoo.train_batch import Batch, make_batch
 from eosdsl.zoo.train_loop import Pace, Progress, Stage
 from eosdsl.zoo.train_packs import DIFFICULTIES, LEVELS, TEMPLATES, PackKind, make_pack, make_scenes
-from eosdsl.zoo.train_read import Hits, forward, loss_and_hits, oracle_cells, prepare
+from eosdsl.zoo.train_read import Hits, forward, forward_blind, loss_and_hits, oracle_cells, prepare
 from eosdsl.zoo.train_tokens import Codes
 
 _ORACLE_NOISE = 0.2
+_BLIND_SHARE = 0.2
 _ENOUGH = (0.8, 0.8, 0.88, 0.95)
 """Running mean accuracy at which a level of reading is learned."""
 
@@ -135,6 +136,7 @@ class Join(Stage):
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
         total, hits = 0.0, _no_hits()
+        blind = rng.choice(LEVELS[-1])
         for kind in LEVELS[-1]:
             batch, tokens, cls = self.look(kind, "train", rng)
             loss, _ = patch_loss(tokens.flatten(0, 1), self.codes, *(x.flatten(0, 1) for x in _labels(batch)))
@@ -142,6 +144,9 @@ class Join(Stage):
             logits = forward(self.language, batch, tokens)
             (0.05 * (loss + present)).backward(retain_graph=True)
             total += _learn(logits, batch, hits)
+            if kind is blind:
+                guess, _ = loss_and_hits(forward_blind(self.language, batch), batch)
+                (_BLIND_SHARE * guess).backward()
         return total, hits
 
     def look(self, kind: PackKind, split: str, rng: Random) -> tuple[Batch, Tensor, Tensor]:

@@ -16,7 +16,7 @@ from eosdsl.zoo.train_align import encode, patch_loss, to_pixels
 from eosdsl.zoo.train_attention import NAME, register
 from eosdsl.zoo.train_batch import CELLS, IGNORE, Batch, make_batch
 from eosdsl.zoo.train_packs import LEVELS, PackKind, make_pack
-from eosdsl.zoo.train_read import forward, loss_and_hits, oracle_cells, prepare, shared_embeddings
+from eosdsl.zoo.train_read import forward, forward_blind, loss_and_hits, oracle_cells, prepare, shared_embeddings
 from eosdsl.zoo.train_tokens import EOS, TOKEN_IDS, Codes, ids
 
 KINDS = {kind.name: kind for kind in LEVELS[-2]}
@@ -68,6 +68,22 @@ def test_a_question_does_not_see_another() -> None:
     kept = int((batch.targets[0, :-1] != IGNORE).sum())
     torch.testing.assert_close(before[:kept], after[:kept])
     assert not torch.allclose(before[kept:], after[kept:])
+
+
+def test_blind_logits_are_those_of_the_prompt_without_images() -> None:
+    model, made = language(), processor()
+    batch = small_batch(KINDS["chart"], 144, packs=1)
+    packed = forward_blind(model, batch)
+    model.set_attn_implementation("sdpa")
+    rows: list[torch.Tensor] = []
+    for number, due in enumerate(batch.targets[0] != IGNORE):
+        words = made.tokenizer.decode(batch.text[0, number][batch.text[0, number] != 0])
+        question, answer = words.split(" assistant")
+        prompt = made.apply_chat_template([{"role": "user", "content": question}], add_generation_prompt=True)
+        row = made.tokenizer(f"{prompt}{answer}", add_special_tokens=False, return_tensors="pt")["input_ids"]
+        logits = model(input_ids=row).logits[0, 2:]
+        rows.append(logits[due[: len(logits)]])
+    torch.testing.assert_close(packed, torch.cat(rows), atol=1e-5, rtol=1e-4)
 
 
 def test_ids_are_those_of_the_tokenizer_and_decode_back() -> None:
