@@ -8,6 +8,7 @@ Only warnings can be allowed away (E0190); what allows nothing is a warning itse
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -65,11 +66,12 @@ class Allowance:
 
 def allowances(file: tree.File, source: SourceFile) -> list[Allowance]:
     """All codes that comments of the text allow, in the order of the text."""
+    ends = [statement.span.end_line for statement in file.statements]
     return [
         allowance
         for comment in file.comments
         for match in _ALLOW.finditer(comment.text)
-        for allowance in _of_match(match, comment, file, source)
+        for allowance in _of_match(match, comment, ends, source)
     ]
 
 
@@ -77,18 +79,22 @@ def apply_allowances(diagnostics: Iterable[Diagnostic], file: tree.File, source:
     """The diagnostics without the warnings that comments allow, and findings on comments that allow nothing."""
     given = list(diagnostics)
     allowed = allowances(file, source)
+    by_code: dict[str, list[Allowance]] = {}
+    for allowance in allowed:
+        by_code.setdefault(allowance.code, []).append(allowance)
     used: set[Allowance] = set()
     kept: list[Diagnostic] = []
     for diagnostic in given:
-        covering = [a for a in allowed if diagnostic.severity is Severity.WARNING and a.covers(diagnostic)]
+        candidates = by_code.get(diagnostic.code, []) if diagnostic.severity is Severity.WARNING else []
+        covering = [allowance for allowance in candidates if allowance.covers(diagnostic)]
         used.update(covering)
         if not covering:
             kept.append(diagnostic)
     return [*kept, *(_useless(a, source) for a in allowed if a not in used)]
 
 
-def _of_match(match: re.Match[str], comment: tree.Comment, file: tree.File, source: SourceFile) -> list[Allowance]:
-    first, last = _lines(match["verb"], comment, file, source)
+def _of_match(match: re.Match[str], comment: tree.Comment, ends: list[int], source: SourceFile) -> list[Allowance]:
+    first, last = _lines(match["verb"], comment, ends, source)
     start = comment.span.start + match.start("codes")
     return [
         Allowance(code[0].upper(), source.span(start + code.start(), start + code.end()), comment.span, first, last)
@@ -96,15 +102,15 @@ def _of_match(match: re.Match[str], comment: tree.Comment, file: tree.File, sour
     ]
 
 
-def _lines(verb: str, comment: tree.Comment, file: tree.File, source: SourceFile) -> tuple[int, int]:
+def _lines(verb: str, comment: tree.Comment, ends: list[int], source: SourceFile) -> tuple[int, int]:
     """First and last line that the comment counts for."""
     line = comment.span.line
     if verb == "allow-file":
         return 0, source.line_column(len(source.text))[0]
     if not comment.own_line:
         return line, line
-    below = next((statement for statement in file.statements if statement.span.end_line > line), None)
-    return line, below.span.end_line if below is not None else line
+    below = bisect_right(ends, line)
+    return line, ends[below] if below < len(ends) else line
 
 
 def _useless(allowance: Allowance, source: SourceFile) -> Diagnostic:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eosdsl.collection import collects_later
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError, error
 from eosdsl.parsing import source_of
 from eosdsl.source import SourceFile
@@ -45,6 +46,7 @@ def check(
     return check_source(source, model, settings=settings, allow_outside=allow_outside)
 
 
+@collects_later
 def check_source(
     source: SourceFile,
     model: Any = None,

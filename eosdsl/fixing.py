@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -40,16 +41,20 @@ def fix_source(source: SourceFile, check: Check, *, unsafe: bool = False) -> Fix
 
 def apply_fixes(text: str, diagnostics: Iterable[Diagnostic], *, unsafe: bool = False) -> tuple[str, int]:
     """The text with the fixes that do not overlap, and their number. Edits in other files are left alone."""
-    edits: list[Edit] = []
+    taken: list[tuple[int, int, str]] = []  # start, end and replacement of the edits so far, in order
     count = 0
     for fix in _fixes(diagnostics, unsafe):
-        if any(_touch(edit, other) for edit in fix.edits for other in edits):
+        if any(_touches(edit, taken) for edit in fix.edits):
             continue
-        edits.extend(fix.edits)
+        for edit in fix.edits:
+            insort(taken, (edit.span.start, edit.span.end, edit.replacement))
         count += 1
-    for edit in sorted(edits, key=lambda edit: edit.span.start, reverse=True):
-        text = text[: edit.span.start] + edit.replacement + text[edit.span.end :]
-    return text, count
+    pieces: list[str] = []
+    place = 0
+    for start, end, replacement in taken:
+        pieces += [text[place:start], replacement]
+        place = end
+    return "".join([*pieces, text[place:]]), count
 
 
 def _fixes(diagnostics: Iterable[Diagnostic], unsafe: bool) -> Sequence[Fix]:
@@ -58,9 +63,12 @@ def _fixes(diagnostics: Iterable[Diagnostic], unsafe: bool) -> Sequence[Fix]:
     return [fix for fix in dict.fromkeys(fixes) if fix.edits and not any(edit.span.file for edit in fix.edits)]
 
 
-def _touch(edit: Edit, other: Edit) -> bool:
-    """Whether two edits overlap or meet, so that their order would matter."""
-    return edit.span.start <= other.span.end and other.span.start <= edit.span.end
+def _touches(edit: Edit, taken: list[tuple[int, int, str]]) -> bool:
+    """Whether an edit overlaps or meets one that is taken, so that their order would matter."""
+    place = bisect_left(taken, (edit.span.start,))
+    return any(
+        edit.span.start <= end and start <= edit.span.end for start, end, _ in taken[max(place - 1, 0) : place + 1]
+    )
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> int:

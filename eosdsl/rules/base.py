@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from eosdsl.diagnostics import Diagnostic, Fix, Label, Severity
-from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
-from eosdsl.ir.quantities import Node
+from eosdsl.ir.nodes import DiscreteProgram, Group, RelaxedProgram
+from eosdsl.ir.quantities import Call, Node, Word
 from eosdsl.ir.walk import walk
 from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
@@ -54,6 +54,21 @@ class Subject:
         for node in walk(self.program):
             by_type.setdefault(type(node), []).append(node)
         return by_type
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names that the program uses, of operators and of words."""
+        return frozenset(node.name for kind in (Call, Word) for node in self.nodes(kind))
+
+    @cached_property
+    def _groups(self) -> dict[tuple[int, int], tree.Group]:
+        steps = (statement for statement in self.file.statements if isinstance(statement, tree.At))
+        return {(group.span.start, group.span.end): group for step in steps for group in step.groups}
+
+    def written(self, group: Group) -> tree.Group | None:
+        """The group as it was written in the text at hand; None for one of another file."""
+        span = group.span
+        return self._groups.get((span.start, span.end)) if span is not None and self.is_own(span) else None
 
     def is_own(self, span: Span | None) -> bool:
         """Whether the span is in the text at hand, so that a fix may edit it."""

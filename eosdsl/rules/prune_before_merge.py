@@ -29,9 +29,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eosdsl.diagnostics import Diagnostic
-from eosdsl.ir.nodes import LayerRef, Step
+from eosdsl.ir.nodes import Step
 from eosdsl.rules.base import Rule, Subject
 from eosdsl.rules.support import absorbs
+
+_Place = tuple[str, int, bool]  # stream, layer, after its attention
 
 
 class PruneBeforeMerge(Rule):
@@ -40,10 +42,12 @@ class PruneBeforeMerge(Rule):
     words = ("via",)
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
-        steps = subject.program.steps
-        for step in steps:
-            following = next((other for other in steps if other is not step and _follows(step, other)), None)
-            if following is None or _merges(step) or not _merges(following):
+        starts = {
+            place: step for step in subject.program.steps if (place := _start(step)) is not None and _merges(step)
+        }
+        for step in subject.program.steps:
+            following = next((starts[place] for place in _soon_after(step) if place in starts), None)
+            if following is None or _merges(step):
                 continue
             yield self.report(
                 "tokens are pruned right before others are merged",
@@ -58,20 +62,23 @@ def _merges(step: Step) -> bool:
     return any(absorbs(group.behaviour) for group in step.groups)
 
 
-def _follows(step: Step, other: Step) -> bool:
-    """Whether the other step starts where this one ends, or one layer on."""
-    if step.where.choose is not None or other.where.choose is not None:
-        return False
-    if step.where.stream == "encoder_output":
-        return other.where.stream == "decoder" and _place(other, 0) == (0, False)
-    end, start = _place(step, -1), _place(other, 0)
-    if step.where.stream != other.where.stream or end is None or start is None:
-        return False
-    return end < start <= (end[0] + 1, end[1])
+def _start(step: Step) -> _Place | None:
+    """Where a step begins; None where that is open or depends on the model."""
+    where = step.where
+    if where.stream == "encoder_output" or where.choose is not None or not where.layers:
+        return None
+    index = where.layers[0].index
+    return None if index is None else (where.stream, index, where.after_attention)
 
 
-def _place(step: Step, which: int) -> tuple[int, bool] | None:
-    """The first (0) or last (-1) layer of a step, and whether it is after the attention."""
-    layers: tuple[LayerRef, ...] = step.where.layers
-    index = layers[which].index if layers else None
-    return (index, step.where.after_attention) if index is not None else None
+def _soon_after(step: Step) -> tuple[_Place, ...]:
+    """The places at most one layer after a step's last one."""
+    where = step.where
+    if where.stream == "encoder_output":
+        return (("decoder", 0, False),)
+    index = where.layers[-1].index if where.layers and where.choose is None else None
+    if index is None:
+        return ()
+    if where.after_attention:
+        return ((where.stream, index + 1, False), (where.stream, index + 1, True))
+    return ((where.stream, index, True), (where.stream, index + 1, False))

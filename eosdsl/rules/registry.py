@@ -16,7 +16,6 @@ from typing import Any
 
 from eosdsl.diagnostics import Diagnostic, error
 from eosdsl.doors import EntryPoint, entry_points
-from eosdsl.ir.quantities import Call, Word
 from eosdsl.rules.base import Rule, Subject, reports
 from eosdsl.syntax import tree
 
@@ -83,8 +82,8 @@ def _interested(interest: Interest, subject: Subject) -> bool:
         return False
     if not interest.words or any(isinstance(statement, tree.Use) for statement in subject.file.statements):
         return True
-    names = {node.name for kind in (Call, Word) for node in subject.nodes(kind)}  # some come from `--set`
-    return any(word in subject.source.text or word in names for word in interest.words)
+    # names are looked at as well: some come from `--set`
+    return any(word in subject.source.text or word in subject.names for word in interest.words)
 
 
 @cache

@@ -33,8 +33,6 @@ from eosdsl.ir.nodes import Group
 from eosdsl.ir.quantities import Call, Word
 from eosdsl.rules.base import Rule, Subject
 from eosdsl.rules.support import groups, parts, reads_score, remove
-from eosdsl.source import Span
-from eosdsl.syntax import tree
 
 
 class ScoreNotRead(Rule):
@@ -48,7 +46,8 @@ class ScoreNotRead(Rule):
                 continue
             if step.bookkeeping.order == "score":
                 continue
-            clause = _clause(subject, group.score.span)
+            written = subject.written(group)
+            clause = written.by.span if written is not None and written.by is not None else None
             pick = group.pick.name if isinstance(group.pick, Call) else "?"
             yield self.report(
                 f"`pick {pick}` does not read scores",
@@ -61,14 +60,3 @@ class ScoreNotRead(Rule):
 
 def _weighs_by_score(group: Group) -> bool:
     return any(call.argument("weight") == Word(name="score") for call, _ in parts(group.behaviour))
-
-
-def _clause(subject: Subject, score: Span | None) -> Span | None:
-    """The `by` clause around a score of the text at hand."""
-    if score is None or not subject.is_own(score):
-        return None
-    for statement in subject.file.statements:
-        for group in statement.groups if isinstance(statement, tree.At) else ():
-            if group.by is not None and group.by.span.start <= score.start < group.by.span.end:
-                return group.by.span
-    return None

@@ -42,9 +42,9 @@ class SinkDroppingScore(Rule):
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for step, group in groups(subject):
-            if step.where.stream != "decoder" or group.score is None or not reads_score(group.pick):
+            if step.where.stream != "decoder" or group.score is None or not _is_short_at_sinks(group.score):
                 continue
-            if _is_short_at_sinks(group.score):
+            if reads_score(group.pick):
                 yield self.report(
                     "attention sinks have short keys and values: this score drops them first",
                     group.score.span,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 
 from eosdsl.diagnostics import Edit, Fix
 from eosdsl.ir.nodes import Amount, AttentionBias, Behaviour, Group, Mix, RelaxedProgram, ScoreExpr, Step, Sum, Weighted
@@ -40,6 +41,7 @@ def _is_absorbing(call: Call) -> bool:
     return issubclass(operators("behaviours")[call.name], Absorbing)
 
 
+@lru_cache(maxsize=1024)
 def reads_score(pick: Call | Open) -> bool:
     """Whether a pick looks at the scores at all."""
     if isinstance(pick, Open):
