@@ -37,21 +37,20 @@ class Distinct(Pick):
         from eosdsl.operators.tensors import best_first, features, first_rows, unit_rows
 
         units = unit_rows(features(tokens, self.on).detach())
-        cosines = units @ units.transpose(1, 2)
+        cosines = (units @ units.transpose(1, 2)).flatten(1)
         order = best_first(scores, free)
-        alive = free.sum(dim=1)
-        length = order.shape[1]
-        place = torch.arange(length, device=free.device)
+        alive, length = free.sum(dim=1), free.shape[1]
         while bool((alive > counts).any()):
-            odd, even = order[:, 0::2], order[:, 1::2]
-            there = place < alive[:, None]
+            longest = int(alive.max())
+            now = order[:, :longest]
+            first, second = now[:, 0::2], now[:, 1::2]
+            there = torch.arange(longest, device=free.device) < alive[:, None]
+            pairs = cosines.gather(1, (first[:, :, None] * length + second[:, None, :]).flatten(1))
+            pairs = pairs.view(*first.shape, second.shape[1]).masked_fill(~there[:, None, 1::2], -torch.inf)
+            likeness = pairs.amax(dim=2) if second.shape[1] else pairs.new_zeros(first.shape)
+            ranked = first.gather(1, best_first(likeness, there[:, 0::2]))
             drop = torch.minimum((alive - counts).clamp(min=0, max=self.per_round), (alive + 1) // 2)
-            rows = cosines.gather(1, odd[:, :, None].expand(-1, -1, length))
-            pairs = rows.gather(2, even[:, None, :].expand(-1, odd.shape[1], -1))
-            pairs = pairs.masked_fill(~there[:, None, 1::2], -torch.inf)
-            likeness = pairs.amax(dim=2) if even.shape[1] else pairs.new_full(odd.shape, -torch.inf)
-            ranked = odd.gather(1, best_first(likeness, there[:, 0::2]))
-            order = _next_round(order, ranked, even, alive, drop)
+            order = torch.cat([_next_round(now, ranked, second, alive, drop), order[:, longest:]], dim=1)
             alive = alive - drop
         return first_rows(order, counts, most)
 

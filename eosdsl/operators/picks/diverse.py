@@ -39,7 +39,7 @@ class Diverse(Pick):
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
         import torch
 
-        from eosdsl.operators.neighbours import nearest_cosine
+        from eosdsl.operators.neighbours import nearest_cosine, products
         from eosdsl.operators.tensors import features, rows_where, unit_rows
 
         units = unit_rows(features(tokens, self.on).detach())
@@ -50,6 +50,6 @@ class Diverse(Pick):
         for slot in range(most):
             best = apart.masked_fill(~free | chosen, -torch.inf).argmax(dim=1)
             chosen[images, best] |= counts > slot
-            near = 1 - (units @ units[images, best][:, :, None]).squeeze(2)
+            near = 1 - products(units, units[images, best])
             apart = near if slot == 0 else torch.minimum(apart, near)
         return rows_where(chosen, most)

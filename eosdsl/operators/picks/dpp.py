@@ -35,6 +35,7 @@ class Dpp(Pick):
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
         import torch
 
+        from eosdsl.operators.neighbours import products
         from eosdsl.operators.tensors import best_first, features, rank_of, rows_where, unit_rows
 
         units = unit_rows(features(tokens, self.on).detach())
@@ -50,7 +51,7 @@ class Dpp(Pick):
             worth = torch.where(gain > least, gain, fallback)
             best = worth.masked_fill(~free | chosen, -torch.inf).argmax(dim=1)
             chosen[images, best] |= counts > slot
-            kernel = (units @ units[images, best][:, :, None]).squeeze(2) * quality * quality[images, best][:, None]
+            kernel = products(units, units[images, best]) * quality * quality[images, best][:, None]
             done = basis[:, :slot]
             known = (done[images, :, best][:, None] @ done).squeeze(1)
             pivot = gain[images, best]

@@ -80,10 +80,11 @@ def spread(units: Tensor, ends: Tensor, quotas: Tensor, free: Tensor, chosen: Te
 
     units [G, N, D] and ends [G, P, D] have length one; equals go to the lower position.
     """
+    from eosdsl.operators.neighbours import products
     from eosdsl.operators.tensors import best_first, rank_of
 
     for pivot in range(ends.shape[1]):
-        likeness = (units @ ends[:, pivot, :, None]).squeeze(2)
+        likeness = products(units, ends[:, pivot])
         able = free & ~chosen
         chosen = chosen | (able & (rank_of(best_first(-likeness, able)) < quotas[:, pivot : pivot + 1]))
     return chosen

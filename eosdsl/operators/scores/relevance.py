@@ -36,6 +36,7 @@ class Relevance(Score):
         return context.tokens * context.text_rows * context.feature_width(self.of)
 
     def compute(self, tokens: Tokens) -> Tensor:
+        from eosdsl.operators.neighbours import products
         from eosdsl.operators.tensors import features, unit_rows, working
 
         assert tokens.text is not None, "the probe asked for it"
@@ -48,4 +49,4 @@ class Relevance(Score):
         else:
             share = tokens.text_valid.to(text.dtype)[:, :, None]
             mean = (text * share).sum(dim=1) / share.sum(dim=1).clamp(min=1)
-        return (rows @ mean.to(rows.dtype)[:, :, None]).squeeze(2).float()
+        return products(rows, mean.to(rows.dtype)).float()

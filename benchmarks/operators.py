@@ -1,0 +1,268 @@
+"""Operators against straightforward loops written from their papers: time and peak memory, side by side in one run.
+
+    python benchmarks/operators.py [--quick] [--device cpu|cuda] [--width 1024] [--json FILE]
+
+A loop goes over samples and over tokens, with tensor operations for one token's features or one sample's distances:
+what one writes first, from the paper. Both sides compute in float32 and must agree on what they return before their
+times are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from eosdsl.operators.step import apply_step
+
+Operator = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured case; times in milliseconds, memory in MiB above what was there before."""
+
+    operator: str
+    batch: int
+    tokens: int
+    kept: int
+    ours_ms: float
+    loop_ms: float | None
+    ours_mib: float
+    loop_mib: float | None
+
+
+def max_min_loop(hidden: Tensor, kept: int) -> Tensor:
+    """DivPrune: the first is the most isolated; then always the token whose nearest chosen one is farthest."""
+    out: list[list[int]] = []
+    for x in normalize(hidden, dim=2):
+        apart = (1 - x @ x.T).tolist()
+        everyone = range(len(x))
+        chosen = [max(everyone, key=lambda i, apart=apart: min(d for j, d in enumerate(apart[i]) if j != i))]
+        while len(chosen) < kept:
+            candidates = set(everyone) - set(chosen)
+            chosen.append(max(candidates, key=lambda i, apart=apart: min(apart[i][j] for j in chosen)))
+        out.append(sorted(chosen))
+    return torch.tensor(out)
+
+
+def dpp_loop(hidden: Tensor, kept: int) -> Tensor:
+    """Fast greedy MAP (Chen et al.), a candidate at a time; the quality is the norm."""
+    out: list[list[int]] = []
+    for x in hidden:
+        quality, unit = x.norm(dim=1), normalize(x, dim=1)
+        gain = (quality * quality).tolist()
+        basis: list[list[float]] = [[] for _ in range(len(x))]
+        chosen: list[int] = []
+        while len(chosen) < kept:
+            taken = set(chosen)
+            best = max((i for i in range(len(x)) if i not in taken), key=gain.__getitem__)
+            chosen.append(best)
+            kernel = ((unit @ unit[best]) * quality * quality[best]).tolist()
+            root = gain[best] ** 0.5
+            own = list(basis[best])
+            for i in range(len(x)):
+                value = (kernel[i] - sum(a * b for a, b in zip(basis[i], own, strict=True))) / root
+                basis[i].append(value)
+                gain[i] -= value * value
+        out.append(sorted(chosen))
+    return torch.tensor(out)
+
+
+def density_peaks_loop(hidden: Tensor, kept: int) -> Tensor:
+    """DPC-kNN with five neighbours, a token at a time."""
+    out: list[list[int]] = []
+    for x in hidden:
+        rows = [(x - x[i]).square().sum(dim=1).sqrt() / x.shape[1] ** 0.5 for i in range(len(x))]
+        density = [float((-row.sort().values[:5].square().mean()).exp()) for row in rows]
+        ranks = torch.tensor(density)
+        worth = []
+        for i, row in enumerate(rows):
+            denser = row[ranks > density[i]]
+            worth.append(density[i] * float(denser.min() if len(denser) else max(float(r.max()) for r in rows)))
+        out.append(sorted(sorted(range(len(x)), key=lambda i: -worth[i])[:kept]))
+    return torch.tensor(out)
+
+
+def matching_loop(hidden: Tensor, kept: int) -> Tensor:
+    """ToMe: an edge for every even token, the strongest are contracted, token by token."""
+    out: list[Tensor] = []
+    for x in hidden:
+        unit = normalize(x, dim=1)
+        right = unit[1::2]
+        edges = []
+        for i in range(0, len(x), 2):
+            row = right @ unit[i]
+            best = int(row.argmax())
+            edges.append((float(row[best]), i, 2 * best + 1))
+        gone = sorted(edges, key=lambda edge: -edge[0])[: len(x) - kept]
+        total, count = x.clone(), [1] * len(x)
+        for _, source, goal in gone:
+            total[goal] += x[source]
+            count[goal] += 1
+        removed = {source for _, source, _ in gone}
+        rows = [total[i] / count[i] for i in range(len(x)) if i not in removed]
+        out.append(torch.stack(rows))
+    return torch.stack(out)
+
+
+def merging_loop(hidden: Tensor, kept: int) -> Tensor:
+    """The longest stay, every other goes into the one most like it, token by token."""
+    out: list[Tensor] = []
+    for x in hidden:
+        unit = normalize(x, dim=1)
+        order = x.norm(dim=1).argsort(descending=True).tolist()
+        anchors = sorted(order[:kept])
+        heads = unit[anchors]
+        total, count = x[anchors].clone(), [1] * kept
+        for i in order[kept:]:
+            goal = int((heads @ unit[i]).argmax())
+            total[goal] += x[i]
+            count[goal] += 1
+        out.append(total / torch.tensor(count, device=x.device)[:, None])
+    return torch.stack(out)
+
+
+def anchors_of(step: str) -> Operator:
+    return lambda hidden, kept: apply_step(step.format(kept=kept, gone=hidden.shape[1] - kept), hidden).anchors
+
+
+def rows_of(step: str) -> Operator:
+    return lambda hidden, kept: apply_step(step.format(kept=kept, gone=hidden.shape[1] - kept), hidden).hidden
+
+
+CASES: dict[str, tuple[Operator, Operator]] = {
+    "max-min": (anchors_of("retain {kept} tokens pick diverse"), max_min_loop),
+    "dpp": (anchors_of("retain {kept} tokens by norm(hidden) pick dpp"), dpp_loop),
+    "density peaks": (anchors_of("retain {kept} tokens pick density_peaks(k: 5)"), density_peaks_loop),
+    "matching": (rows_of("remove {gone} tokens pick bipartite(on: hidden) via merge"), matching_loop),
+    "merging": (rows_of("retain {kept} tokens by norm(hidden) via merge"), merging_loop),
+}
+
+
+def measured(operator: Operator, hidden: Tensor, kept: int, repeats: int) -> tuple[Tensor, float, float]:
+    """What it returns, the median time in milliseconds, and the peak of memory in MiB over what was there."""
+    with Peak(hidden.device) as peak:
+        made = operator(hidden, kept)
+    times: list[float] = []
+    for _ in range(repeats):
+        synchronise(hidden.device)
+        start = time.perf_counter()
+        operator(hidden, kept)
+        synchronise(hidden.device)
+        times.append(1000 * (time.perf_counter() - start))
+    return made, statistics.median(times), peak.mib
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class Peak:
+    """Peak memory of a block: the allocator's own count on a GPU, else resident memory looked at every millisecond."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.mib = 0.0
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Peak:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self._before = torch.cuda.memory_allocated(self.device)
+        else:
+            self._before = self._top = resident()
+            self._watcher.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self.device.type == "cuda":
+            self.mib = (torch.cuda.max_memory_allocated(self.device) - self._before) / 2**20
+            return
+        self._done.set()
+        self._watcher.join()
+        self.mib = (max(self._top, resident()) - self._before) / 2**20
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.001):
+            self._top = max(self._top, resident())
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def agree(found: Tensor, wanted: Tensor, tokens: int) -> bool:
+    """Indices but for near ties (one in fifty may differ), rows but for what those few change."""
+    if found.dtype == torch.int64:
+        common = sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), wanted.tolist(), strict=True))
+        return common >= 0.98 * wanted.numel()
+    close = (found - wanted).abs().amax(dim=2) < 1e-3
+    return bool(close.float().mean() >= 0.98)
+
+
+def run(name: str, hidden: Tensor, kept: int, *, repeats: int, with_loop: bool) -> Row:
+    ours, loop = CASES[name]
+    kept = max(kept, hidden.shape[1] // 2) if name == "matching" else kept
+    made, ours_ms, ours_mib = measured(ours, hidden, kept, repeats)
+    batch, tokens, _ = hidden.shape
+    if not with_loop:
+        return Row(name, batch, tokens, kept, ours_ms, None, ours_mib, None)
+    wanted, loop_ms, loop_mib = measured(loop, hidden, kept, 1)
+    if not agree(made.cpu(), wanted.cpu(), tokens):
+        print(f"error: {name} at {tuple(hidden.shape)}, {kept} kept: the two do not agree", file=sys.stderr)
+        raise SystemExit(1)
+    return Row(name, batch, tokens, kept, ours_ms, loop_ms, ours_mib, loop_mib)
+
+
+def show(row: Row) -> str:
+    loop = "" if row.loop_ms is None else f"{row.loop_ms:10.1f} {row.loop_ms / row.ours_ms:8.1f}x {row.loop_mib:9.1f}"
+    return f"{row.operator:14} {row.batch:5} {row.tokens:6} {row.kept:5} {row.ours_ms:10.1f} {row.ours_mib:9.1f} {loop}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Operators against loops: time and peak memory.")
+    parser.add_argument("--quick", action="store_true", help="576 tokens only")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument(
+        "--longest-loop", type=int, default=8 * 2880, help="no loop over more tokens (batch x N) than this"
+    )
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    device = torch.device(chosen.device)
+    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    if device.type == "cuda":
+        print(torch.cuda.get_device_name(device))
+    print(f"width {chosen.width}, float32, on {device}; times are medians\n")
+    print("operator       batch tokens  kept    ours ms  peak MiB    loop ms  speed-up  peak MiB")
+    rows: list[Row] = []
+    for tokens in (576,) if chosen.quick else (576, 2880):
+        for batch in (1, 8):
+            hidden = torch.randn(batch, tokens, chosen.width, generator=torch.Generator().manual_seed(0)).to(device)
+            for kept in (64, 192):
+                for name in CASES:
+                    with_loop = batch * tokens <= chosen.longest_loop
+                    rows.append(run(name, hidden, kept, repeats=3, with_loop=with_loop))
+                    print(show(rows[-1]), flush=True)
+    if chosen.json:
+        about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(device)}
+        chosen.json.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
