@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 from eosdsl.diagnostics import Edit, Fix
 from eosdsl.ir.nodes import Amount, AttentionBias, Behaviour, Group, Mix, RelaxedProgram, ScoreExpr, Step, Sum, Weighted
 from eosdsl.ir.quantities import Call, Open, Quantity
 from eosdsl.operators.base import Absorbing
-from eosdsl.operators.binding import bind_call
 from eosdsl.operators.registry import operators
 from eosdsl.rules.base import Subject
 from eosdsl.source import Span
@@ -41,15 +40,14 @@ def _is_absorbing(call: Call) -> bool:
     return issubclass(operators("behaviours")[call.name], Absorbing)
 
 
-@lru_cache(maxsize=1024)
 def reads_score(pick: Call | Open) -> bool:
     """Whether a pick looks at the scores at all."""
-    if isinstance(pick, Open):
-        return True
-    if pick.name not in operators("picks"):
-        return pick.name not in _SCORELESS
-    bound, _ = bind_call("picks", pick)
-    return bound is None or bound.uses_score
+    return isinstance(pick, Open) or _reads_score(pick.name)
+
+
+@cache
+def _reads_score(name: str) -> bool:
+    return operators("picks")[name].uses_score if name in operators("picks") else name not in _SCORELESS
 
 
 def has_bias(bias: AttentionBias) -> bool:
