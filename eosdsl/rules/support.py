@@ -10,6 +10,7 @@ from eosdsl.diagnostics import Edit, Fix
 from eosdsl.ir.nodes import Amount, AttentionBias, Behaviour, Group, Mix, RelaxedProgram, ScoreExpr, Step, Sum, Weighted
 from eosdsl.ir.quantities import Call, Open, Quantity
 from eosdsl.operators.base import Absorbing
+from eosdsl.operators.binding import bind_call
 from eosdsl.operators.registry import operators
 from eosdsl.rules.base import Subject
 from eosdsl.source import Span
@@ -42,12 +43,21 @@ def _is_absorbing(call: Call) -> bool:
 
 def reads_score(pick: Call | Open) -> bool:
     """Whether a pick looks at the scores at all."""
-    return isinstance(pick, Open) or _reads_score(pick.name)
+    if isinstance(pick, Open):
+        return True
+    return _uses_score(pick) if pick.arguments else _plain_reads_score(pick.name)
 
 
 @cache
-def _reads_score(name: str) -> bool:
-    return operators("picks")[name].uses_score if name in operators("picks") else name not in _SCORELESS
+def _plain_reads_score(name: str) -> bool:
+    return _uses_score(Call(name=name))
+
+
+def _uses_score(pick: Call) -> bool:
+    if pick.name not in operators("picks"):
+        return pick.name not in _SCORELESS
+    bound, _ = bind_call("picks", pick)
+    return bound is None or bound.uses_score
 
 
 def has_bias(bias: AttentionBias) -> bool:
