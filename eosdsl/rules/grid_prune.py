@@ -18,7 +18,7 @@ at input: pick grid(2x2) via prune
 ## Use instead
 
 ```eos
-at input: pick grid(2x2) via merge with attention_bias: log_size
+at input: pick grid(2x2) via pool(within: window(2x2)) with attention_bias: log_size
 ```
 """
 

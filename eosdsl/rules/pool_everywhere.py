@@ -19,7 +19,7 @@ at input: retain 25% by norm(hidden) via pool
 ## Use instead
 
 ```eos
-at input: retain 25% by norm(hidden) via merge with attention_bias: log_size
+at input: pick grid(2x2) via pool(within: window(2x2)) with attention_bias: log_size
 ```
 """
 
@@ -28,11 +28,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eosdsl.diagnostics import Diagnostic
-from eosdsl.ir.quantities import Call, Word
+from eosdsl.ir.quantities import Call, Open, Word
+from eosdsl.operators.binding import bind_call
 from eosdsl.rules.base import Rule, Subject
 from eosdsl.rules.support import groups, parts
-
-_OWN_SUPPORT = frozenset({"bipartite", "distinct", "density_peaks"})  # these picks say who may go where
 
 
 class PoolEverywhere(Rule):
@@ -42,7 +41,7 @@ class PoolEverywhere(Rule):
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
         for _, group in groups(subject):
-            if not isinstance(group.pick, Call) or group.pick.name in _OWN_SUPPORT:
+            if isinstance(group.pick, Open) or _brings_support(group.pick):
                 continue
             for call, share in parts(group.behaviour):
                 if call.name == "pool" and share not in (0, None) and _is_everywhere(call):
@@ -52,6 +51,12 @@ class PoolEverywhere(Rule):
                         "every kept token takes in the same mean",
                         helps=("name a support: `pool(within: nearest(8))`", "or merge into the most similar token"),
                     )
+
+
+def _brings_support(pick: Call) -> bool:
+    """Whether the pick itself says which token may go where."""
+    bound, _ = bind_call("picks", pick)
+    return bound is not None and bound.own_support() is not None
 
 
 def _is_everywhere(call: Call) -> bool:
