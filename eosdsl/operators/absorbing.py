@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from eosdsl.operators import combine
-from eosdsl.operators.base import Support
-from eosdsl.operators.similarities.cosine import Cosine
-from eosdsl.operators.supports.everywhere import Everywhere
 from eosdsl.operators.tensors import at_rows, present, rows_where, take_rows, working
 
 if TYPE_CHECKING:
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
     from eosdsl.operators.base import Tokens
     from eosdsl.operators.bound import GroupOperators, Part
     from eosdsl.operators.choosing import Choice, Chosen
-
-# made once: a compiler that traces reductions does not see through the making of operators
-_COSINE, _EVERYWHERE = Cosine(), Everywhere()
 
 
 @dataclass(frozen=True)
@@ -69,11 +63,7 @@ def _columns(choice: Choice, absorbing: Sequence[Chosen]) -> Columns:
 
 
 def _reads_all(group: GroupOperators) -> bool:
-    return any(part.behaviour.copies or _support(group, part).reads_all for part in group.parts)
-
-
-def _support(group: GroupOperators, part: Part) -> Support:
-    return part.behaviour.within or group.pick.own_support() or _EVERYWHERE
+    return any(part.behaviour.copies or part.support.reads_all for part in group.parts)
 
 
 def _keep(one: Chosen) -> Rows:
@@ -94,12 +84,11 @@ def one_hot(anchors: Tensor, tokens: Tokens) -> Tensor:
 
 def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
     """Similarity [G, K, C], -inf where row i may not take token j in."""
-    tokens, anchors, pick = one.tokens, one.anchors, one.group.pick
-    similarity = part.behaviour.similarity or pick.own_similarity() or _COSINE
-    likeness = similarity.matrix(tokens, anchors, columns.rows)
-    if not pick.anchored:
+    tokens, anchors = one.tokens, one.anchors
+    likeness = part.similarity.matrix(tokens, anchors, columns.rows)
+    if not one.group.pick.anchored:
         likeness = torch.zeros_like(likeness)
-    may = _support(one.group, part).mask(tokens, anchors, columns.rows, similarity.identical - likeness)
+    may = part.support.mask(tokens, anchors, columns.rows, part.similarity.identical - likeness)
     may = may & (_others(anchors, tokens) if part.behaviour.copies else columns.rest[:, None, :])
     if one.valid is not None:
         may = may & one.valid[:, :, None]

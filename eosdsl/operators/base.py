@@ -310,7 +310,5 @@ class Absorbing(Behaviour, ABC):
         return frozenset().union(*parts)
 
     def macs(self, context: CostContext) -> int:
-        """Similarity of the others to the anchors, and their weighted sum."""
-        others = max(context.tokens - context.kept, 0)
-        likeness = self.similarity.macs(context) if self.similarity else context.kept * others * context.width
-        return likeness + others * context.width
+        """The weighted sum of the others; the similarity counts for itself."""
+        return max(context.tokens - context.kept, 0) * context.width

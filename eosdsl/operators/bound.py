@@ -15,8 +15,21 @@ from eosdsl.ir.nodes import Amount, Mix, Product, ScoreExpr, Sum, Weighted
 from eosdsl.ir.nodes import Behaviour as BehaviourNode
 from eosdsl.ir.quantities import Call, Open, Quantity
 from eosdsl.ir.schedule import BoundGroup
-from eosdsl.operators.base import Absorbing, Behaviour, Budget, Combine, Operator, Pick, Score, Weight
+from eosdsl.operators.base import (
+    Absorbing,
+    Behaviour,
+    Budget,
+    Combine,
+    Operator,
+    Pick,
+    Score,
+    Similarity,
+    Support,
+    Weight,
+)
 from eosdsl.operators.binding import bind_call
+from eosdsl.operators.similarities.cosine import Cosine
+from eosdsl.operators.supports.everywhere import Everywhere
 
 
 @dataclass(frozen=True)
@@ -49,10 +62,12 @@ class ScoreSum:
 
 @dataclass(frozen=True)
 class Part:
-    """A share of what is given up, and the behaviour that takes it in."""
+    """A share of what is given up, the behaviour that takes it in, by which likeness, and from where."""
 
     share: float
     behaviour: Absorbing
+    similarity: Similarity
+    support: Support
 
 
 @dataclass(frozen=True)
@@ -89,8 +104,8 @@ class GroupOperators:
         yield self.pick
         for part in self.parts:
             yield part.behaviour
-        brought = (self.pick.own_similarity(), self.pick.own_support()) if self.parts else ()
-        yield from (operator for operator in brought if operator is not None)
+            yield part.similarity
+            yield part.support
 
 
 def bind_groups(groups: Sequence[BoundGroup]) -> tuple[GroupOperators, ...]:
@@ -114,10 +129,11 @@ def _bind_group(group: BoundGroup) -> GroupOperators:
     score = _bind_score(group.score, found)
     pick, problems = bind_call("picks", group.pick)
     found += problems
-    parts = _bind_behaviour(group.behaviour, found)
+    behaviours = _bind_behaviour(group.behaviour, found)
     budget = _bind_budget(group.amount.amount, found)
     if found or pick is None:
         raise SpecError(found)
+    parts = tuple(_part(share, behaviour, pick) for share, behaviour in behaviours)
     if not parts:
         return GroupOperators(score, pick, (), budget=budget)
     return GroupOperators(score, pick, parts, *_agreed(parts, group.behaviour, parts[0].behaviour), budget)
@@ -160,15 +176,21 @@ def _number(value: Quantity | Open, found: list[Diagnostic]) -> float:
     return float(value.value)
 
 
-def _bind_behaviour(node: BehaviourNode, found: list[Diagnostic]) -> tuple[Part, ...]:
+def _part(share: float, behaviour: Absorbing, pick: Pick) -> Part:
+    """What the behaviour leaves unsaid the pick may bring along; else cosine of the hidden state, and everywhere."""
+    similarity = behaviour.similarity or pick.own_similarity() or Cosine()
+    return Part(share, behaviour, similarity, behaviour.within or pick.own_support() or Everywhere())
+
+
+def _bind_behaviour(node: BehaviourNode, found: list[Diagnostic]) -> list[tuple[float, Absorbing]]:
     if isinstance(node, Open):
         found.append(error("E0226", "the behaviour is left open", node.span, "decide it here"))
-        return ()
+        return []
     if isinstance(node, Mix):
         bound = [(_number(part.share, found), _bind_one(part.behaviour, found)) for part in node.parts]
     else:
         bound = [(1.0, _bind_one(node, found))]
-    return tuple(Part(share, one) for share, one in bound if share > 0 and isinstance(one, Absorbing))
+    return [(share, one) for share, one in bound if share > 0 and isinstance(one, Absorbing)]
 
 
 def _bind_one(call: Call, found: list[Diagnostic]) -> Behaviour | None:

@@ -27,7 +27,7 @@ class RandomPick(Pick):
         return 0
 
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
-        from eosdsl.operators.scores.random import Random
+        from eosdsl.operators.scores.random import lottery
         from eosdsl.operators.tensors import best_first, first_rows
 
-        return first_rows(best_first(Random(seed=self.seed).compute(tokens), free), counts, most)
+        return first_rows(best_first(lottery(tokens.index, self.seed), free), counts, most)

@@ -28,10 +28,17 @@ class Random(Score):
         return 0
 
     def compute(self, tokens: Tokens) -> Tensor:
-        # integers hash alike on every device; a generator would depend on device, batch and order
-        low, high = self.seed & _MASK, (self.seed >> 32) & _MASK
-        mixed = _scramble(_scramble(tokens.index ^ low) ^ high)
-        return (mixed >> 8).float() / float(1 << 24)
+        return lottery(tokens.index, self.seed)
+
+
+def lottery(index: Tensor, seed: int) -> Tensor:
+    """Float32 in [0, 1) by hashing places [G, N] with a seed of up to 64 bits.
+
+    Integers hash alike on every device; a generator would depend on device, batch and order.
+    """
+    low, high = seed & _MASK, (seed >> 32) & _MASK
+    mixed = _scramble(_scramble(index ^ low) ^ high)
+    return (mixed >> 8).float() / float(1 << 24)
 
 
 def _scramble(x: Tensor) -> Tensor:
