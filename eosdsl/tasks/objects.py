@@ -51,9 +51,20 @@ def clutter(items: list[Item], rng: Random, difficulty: Difficulty) -> list[Item
     return [in_block(rng.choice(SHAPES), GRAY, block, rng.choice((1, 1, 2)), rng) for block in free[:number]]
 
 
-def unique(scene: Scene, rng: Random) -> Thing | None:
-    """A description that fits exactly one shape of the scene: its kind, its colour, or both."""
-    shapes = [item for item in scene.items if item.color != GRAY and item.kind in SHAPES]
+def shapes_of(scene: Scene) -> list[Item]:
+    """The shapes that questions may be about: no clutter, no digits."""
+    return [item for item in scene.items if item.color != GRAY and item.kind in SHAPES]
+
+
+def changed(scene: Scene, old: Item, new: Item) -> Scene:
+    """The scene with one thing in place of another; clutter that stood in its block gives way."""
+    kept = [item for item in scene.items if item is not old and (item.color != GRAY or item.block != new.block)]
+    return Scene((*kept, new))
+
+
+def unique(scene: Scene, rng: Random, block: tuple[int, int] | None = None) -> Thing | None:
+    """A description that fits exactly one shape of the scene (standing in `block`): its kind, its colour, or both."""
+    shapes = [item for item in shapes_of(scene) if block in (None, item.block)]
     rng.shuffle(shapes)
     for item in shapes:
         things = [Thing(item.kind, item.color), Thing(item.kind), Thing(color=item.color)]

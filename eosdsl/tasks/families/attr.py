@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import ClassVar
 
 from eosdsl.tasks.base import Asked, Choices, Difficulty, Family
-from eosdsl.tasks.objects import object_scene
-from eosdsl.tasks.scene import COLORS, GRAY, SHAPES, Scene, Thing
+from eosdsl.tasks.objects import changed, object_scene, shapes_of
+from eosdsl.tasks.scene import COLORS, SHAPES, Scene, Thing
 
 
 class Attr(Family):
@@ -21,11 +22,16 @@ class Attr(Family):
     }
 
     def scenes(self, rng: Random, difficulty: Difficulty, kind: str, want: str | None) -> tuple[Scene, ...]:
-        return (object_scene(rng, difficulty),)
+        scene = object_scene(rng, difficulty)
+        shapes = shapes_of(scene)
+        if want is None or not shapes:
+            return (scene,)
+        old = rng.choice(shapes)
+        return (changed(scene, old, replace(old, color=want) if kind == "color" else replace(old, kind=want)),)
 
     def ask(self, scenes: tuple[Scene, ...], rng: Random, kind: str, want: str | None) -> Asked | None:
         scene = scenes[0]
-        shapes = [item for item in scene.items if item.color != GRAY and item.kind in SHAPES]
+        shapes = shapes_of(scene)
         rng.shuffle(shapes)
         for item in shapes:
             thing, answer = (Thing(item.kind), item.color) if kind == "color" else (Thing(color=item.color), item.kind)
