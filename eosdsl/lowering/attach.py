@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
-from torch import fx, nn
+from torch import nn
 
 from eosdsl.lowering.anatomy import Anatomy
+from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.calls import entering, refuse_outer
 from eosdsl.lowering.forward import reduced_forward
 from eosdsl.lowering.generating import generating, refuse_continuous
@@ -27,16 +28,16 @@ class Attachment:
         SpecError: E0430 where the model carries an operator already.
     """
 
-    def __init__(self, anatomy: Anatomy, graph: fx.GraphModule, first_site: int | None) -> None:
+    def __init__(self, anatomy: Anatomy, lowered: Lowered) -> None:
         if is_attached(anatomy.text):
             refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
         self._anatomy = anatomy
         self._handles: list[Any] = []
         self._replaced: list[tuple[nn.Module, str, Any]] = []
-        forward = reduced_forward(graph, first_site)
+        forward = reduced_forward(lowered)
         setattr(forward, _MARK, True)
         self._replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
-        if first_site is not None:
+        if lowered.first_site is not None:
             self._watch_calls(anatomy)
 
     def remove(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from torch import fx
@@ -17,13 +18,25 @@ from eosdsl.lowering.masks import refuse_bias
 from eosdsl.lowering.probes import refuse_probes
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.trunk import trace
-from eosdsl.models.facts import ModelFacts
 from eosdsl.operators.needs import probes as probes_of
 from eosdsl.passes.infer_tokens import count_tokens
 
+Counts = Callable[[int], tuple[tuple[int, ...], ...]]
+"""Original tokens of an image → anchors per reduction and group."""
 
-def build(schedule: Schedule, anatomy: Anatomy) -> tuple[fx.GraphModule, int | None]:
-    """The graph of the decoder's trunk with a reducer at every site that does something, and the first such layer.
+
+@dataclass(frozen=True)
+class Lowered:
+    """The graph of the decoder's trunk with a reducer at every site that does something; `first_site`: the first such
+    layer, None without any; `counts`: anchors that an image of any size is to have at every reduction."""
+
+    graph: fx.GraphModule
+    first_site: int | None
+    counts: Counts
+
+
+def build(schedule: Schedule, anatomy: Anatomy) -> Lowered:
+    """Lower a schedule for a model.
 
     Raises:
         SpecError: E0436, E0437, E0439 where the schedule asks for what cannot be lowered for this model.
@@ -37,11 +50,10 @@ def build(schedule: Schedule, anatomy: Anatomy) -> tuple[fx.GraphModule, int | N
     reducers: list[Reducer] = []
     for site, last in zip(sites, lasts[: len(sites)], strict=True):
         strength = bias_strength(site) or strength
-        anchors = _counter(schedule.reductions, schedule.reductions.index(site), schedule.model)
-        plan = Plan(site, last, anchors, strength, schedule.model.grid)
+        plan = Plan(site, schedule.reductions.index(site), last, strength, schedule.model.grid)
         reducers.append(Reducer(plan, anatomy.config, anatomy.rotary, layers))
     graph = insert_reducers(trace(anatomy.layers, anatomy.norm), reducers)
-    return graph, sites[0].site.layer if sites else None
+    return Lowered(graph, starts[0] if starts else None, _counter(schedule))
 
 
 def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
@@ -66,16 +78,15 @@ def _retains_all(reduction: SiteReduction) -> bool:
     return len(amounts) == 1 and amounts[0].verb == "retain" and whole and reduction.incoming == reduction.retained
 
 
-def _counter(reductions: tuple[SiteReduction, ...], place: int, facts: ModelFacts) -> Callable[[int], tuple[int, ...]]:
-    """Anchors per group at one site, for an image of any size."""
+def _counter(schedule: Schedule) -> Counts:
+    known = schedule.model
 
     @lru_cache(maxsize=256)
-    def anchors(original: int) -> tuple[int, ...]:
-        usual = original == facts.visual_tokens
-        counts = count_tokens(reductions, original, merge_area=facts.merge_area, grid=facts.grid if usual else None)
-        return counts[place]
+    def counts(original: int) -> tuple[tuple[int, ...], ...]:
+        grid = known.grid if original == known.visual_tokens else None
+        return count_tokens(schedule.reductions, original, merge_area=known.merge_area, grid=grid)
 
-    return anchors
+    return counts
 
 
 def _refuse(schedule: Schedule, anatomy: Anatomy) -> None:

@@ -16,7 +16,7 @@ from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.schedule import Schedule
 from eosdsl.lowering.anatomy import Anatomy, dissect, whole_model
 from eosdsl.lowering.attach import Attachment, is_attached
-from eosdsl.lowering.build import build
+from eosdsl.lowering.build import Lowered, build
 from eosdsl.lowering.loading import load_model
 from eosdsl.lowering.refusals import refuse
 from eosdsl.models.facts import ModelFacts
@@ -46,18 +46,20 @@ class Compiled:
         source: SourceFile | None,
         schedule: Schedule,
         anatomy: Anatomy,
-        graph: fx.GraphModule,
-        first: int | None,
+        lowered: Lowered,
     ) -> None:
         self.program = program
         self.source = source
         self.schedule = schedule
         self.model: Any = anatomy.model
-        self.graph = graph
         self._anatomy = anatomy
-        self._first = first
+        self._lowered = lowered
         self._attachment: Attachment | None = None
         self.attach()
+
+    @property
+    def graph(self) -> fx.GraphModule:
+        return self._lowered.graph
 
     @property
     def plan(self) -> Plan:
@@ -65,7 +67,7 @@ class Compiled:
 
     def attach(self) -> Self:
         """Attach the operator (again). Raises SpecError (E0430) where the model carries one."""
-        self._attachment = Attachment(self._anatomy, self.graph, self._first)
+        self._attachment = Attachment(self._anatomy, self._lowered)
         return self
 
     def detach(self) -> Any:
@@ -152,10 +154,10 @@ def compile_program(
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
     try:
-        graph, first = build(schedule, anatomy)
+        lowered = build(schedule, anatomy)
     except SpecError as problem:
         raise SpecError(problem.diagnostics, source) from problem
-    return Compiled(program, source, schedule, anatomy, graph, first)
+    return Compiled(program, source, schedule, anatomy, lowered)
 
 
 def bound(program: DiscreteProgram, known: ModelFacts, source: SourceFile | None = None) -> Schedule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,14 +28,13 @@ Past = Mapping[int, tuple[Tensor, Stream]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a reducer knows ahead. `last_layer`: of the segment it opens; `anchors(original)`: of an image of so many
-    tokens, per group; `strength` of the bias by log size from here on; `grid` of an unreduced image of `grid` rows
-    by columns.
+    """What a reducer knows ahead. `place`: of its site among the reductions of the schedule; `last_layer`: of the
+    segment it opens; `strength` of the bias by log size from here on; `grid` of an unreduced image, rows by columns.
     """
 
     site: SiteReduction
+    place: int
     last_layer: int
-    anchors: Callable[[int], tuple[int, ...]]
     strength: float
     grid: tuple[int, int] | None
 
@@ -77,7 +76,7 @@ class Reducer(nn.Module):
         return self._open(entering, reduced, past_key_values)
 
     def _reduce(self, stream: Stream, images: Images, past: Past, cache: Any) -> Stream:
-        wanted = [self.plan.anchors(original) for original in images.originals]
+        wanted = [of_image[self.plan.place] for of_image in images.wanted]
         counts = tuple(min(sum(own), now) for own, now in zip(wanted, images.counts, strict=True))
         if counts == images.counts and not self._reorders():
             return stream

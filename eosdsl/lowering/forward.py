@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 from transformers.cache_utils import DynamicCache
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Layout
 from eosdsl.lowering.refusals import refuse
@@ -23,8 +24,9 @@ LAYOUT = "eosdsl_layout"
 """The keyword by which the layout travels from the vision-language model to its language model."""
 
 
-def reduced_forward(graph: fx.GraphModule, first_site: int | None) -> Callable[..., Any]:
-    """A forward for the language model, to be bound to it. `first_site`: the first reduced layer, None without any."""
+def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
+    """A forward for the language model, to be bound to it."""
+    graph, first_site = lowered.graph, lowered.first_site
 
     @merge_with_config_defaults
     @capture_outputs
@@ -40,7 +42,7 @@ def reduced_forward(graph: fx.GraphModule, first_site: int | None) -> Callable[.
     ) -> BaseModelOutputWithPast:
         if first_site is not None and LAYOUT not in kwargs:
             refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
-        layout: Layout | None = kwargs.pop(LAYOUT, None)
+        layout = _counted(kwargs.pop(LAYOUT, None), lowered)
         if (input_ids is None) ^ (inputs_embeds is not None):
             raise ValueError("You must specify exactly one of input_ids or inputs_embeds")
         if inputs_embeds is None:
@@ -97,6 +99,14 @@ def _entering(
         keys_valid=keys_valid,
     )
     return stream if layout is None else _with_images(stream, layout)
+
+
+def _counted(layout: Layout | None, lowered: Lowered) -> Layout | None:
+    """The layout with what the schedule wants of each image."""
+    if layout is None:
+        return None
+    wanted = tuple(lowered.counts(original) for original in layout.images.originals)
+    return replace(layout, images=replace(layout.images, wanted=wanted))
 
 
 def _with_images(stream: Stream, layout: Layout) -> Stream:

@@ -20,7 +20,8 @@ class Images:
     where all are; sizes [G, N] float32: original tokens a row stands for; index [G, N] int64: its place in the
     unreduced image.
     Known to the host: `sequences`, the same as batch; `counts` and `originals`, tokens per image now and at the
-    start. `ascending`: rows of an image stand in the order of `index`.
+    start. `ascending`: rows of an image stand in the order of `index`. `wanted[g][site][group]`: the anchors that an
+    image is to have at each reduction of the schedule, counted ahead so that no graph has to.
     """
 
     batch: Tensor
@@ -32,6 +33,7 @@ class Images:
     counts: tuple[int, ...]
     originals: tuple[int, ...]
     ascending: bool = True
+    wanted: tuple[tuple[tuple[int, ...], ...], ...] = ()
 
 
 @dataclass(frozen=True)
