@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from eosdsl.ir.nodes import (
     Amount,
     Bookkeeping,
@@ -82,11 +84,19 @@ def _group(group: Group) -> str:
 
 def _budget(budget: Budget) -> str:
     verb = "keep" if budget.verb == "retain" else "give up"
-    amounts = [_amount(amount) for amount in budget.amounts]
+    amounts = _amounts(budget.amounts)
     if budget.start is not None:
         curve = f" along a {written.call(budget.curve)} curve" if budget.curve else ""
         return f"{verb} from {_amount(budget.start)} down to {amounts[0]}{curve}"
     return f"{verb} {amounts[0] if len(amounts) == 1 else _list(amounts) + ', one a layer'}"
+
+
+def _amounts(amounts: tuple[Amount, ...]) -> list[str]:
+    """Each in words; what they are shares of is said once, at the last."""
+    texts = [_amount(amount) for amount in amounts]
+    of = " of the visual tokens that"
+    same = len({text.partition(of)[1:] for text in texts}) == 1
+    return [text.partition(of)[0] for text in texts[:-1]] + texts[-1:] if same else texts
 
 
 def _amount(amount: Amount) -> str:
@@ -105,7 +115,7 @@ def _amount(amount: Amount) -> str:
 
 
 def _pick(pick: Call | Open, score: ScoreExpr | None) -> str:
-    by = "the usual score of that place" if score is None else _score(score)
+    by = "default score of that place" if score is None else _score(score)
     match pick:
         case Open():
             return f"chosen in a way that is left open ({written.hole(pick)}), by {by}"
@@ -199,8 +209,8 @@ def _bookkeeping(with_: Bookkeeping) -> str:
         parts.append(f"the order is by {with_.order.replace('_', ' ')}")
     bias = with_.attention_bias.strength
     if not (isinstance(bias, Quantity) and bias.value == 0):
-        strength = written.value(bias)
-        parts.append(f"later attention adds {strength} times the logarithm of how many tokens a row stands for")
+        strength = "" if bias == Quantity(value=Fraction(1)) else f"{written.value(bias)} times "
+        parts.append(f"later attention adds {strength}the logarithm of how many tokens a row stands for")
     return " " + _capital(_list(parts)) + "." if parts else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from eosdsl.ir.nodes import Mix, Product, ScoreExpr, Sum, Weighted
+from eosdsl.ir.nodes import Amount, Budget, Mix, Product, ScoreExpr, Sum, Weighted
 from eosdsl.ir.quantities import Argument, Call, Dims, Open, Quantity, Value, Word
 
 _UNITS = {"tokens": " tokens", "layers": " layers", "flops": " flops", "bytes": " bytes", "milliseconds": " ms"}
@@ -24,6 +24,24 @@ def quantity(value: Quantity) -> str:
         percent = number(value.value * 100)
         return f"{value.value.numerator}/{value.value.denominator}" if "/" in percent else f"{percent}%"
     return number(value.value) + _UNITS.get(value.unit, "")
+
+
+def ratio(share: Fraction) -> str:
+    """`25%`, or `1/3` where the percentage has no end."""
+    return quantity(Quantity(value=share, unit="ratio"))
+
+
+def amount(given: Amount) -> str:
+    """`25%`, `64 tokens`, `50% of incoming`, `all`."""
+    return value(given.value) + (" of incoming" if given.of == "incoming" else "")
+
+
+def budget(given: Budget) -> str:
+    """A budget as it is written, from `retain` on."""
+    amounts = ", ".join(map(amount, given.amounts))
+    start = f"{amount(given.start)} -> " if given.start is not None else ""
+    curve = f" along {call(given.curve)}" if given.curve is not None else ""
+    return f"{given.verb} {start}{amounts}{curve}"
 
 
 def value(given: Value) -> str:
