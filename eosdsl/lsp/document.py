@@ -19,6 +19,8 @@ from eosdsl.source import SourceFile
 from eosdsl.syntax import tree
 from eosdsl.syntax.parse import parse_syntax
 
+LONGEST = 600_000  # characters: tens of thousands of statements; beyond, a text is checked and nothing else
+
 
 @dataclass(frozen=True)
 class Document:
@@ -39,11 +41,16 @@ class Document:
     @cached_property
     def reading(self) -> Reading:
         """All tokens with what they stand for, also where the text is broken."""
-        return read(self.text)
+        return read(self.text[:0] if self.too_long else self.text)
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the text is longer than anything that people write: an editor must not wait for it."""
+        return len(self.text) > LONGEST
 
     @cached_property
     def _parsed(self) -> tuple[tree.File | None, list[Diagnostic]]:
-        return parse_syntax(self.source)
+        return (None, []) if self.too_long else parse_syntax(self.source)
 
     @property
     def file(self) -> tree.File | None:

@@ -19,6 +19,8 @@ class TextEdit(NamedTuple):
 
 def formatting(document: Document) -> list[TextEdit]:
     """What formatting changes; nothing where the text cannot be read, or is formatted already."""
+    if document.too_long:
+        return []
     try:
         formatted = format_text(document.text)
     except SpecError:

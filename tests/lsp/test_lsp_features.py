@@ -10,7 +10,7 @@ from cursor import edited
 import eosdsl
 from eosdsl.diagnostics import Severity
 from eosdsl.lsp.code_actions import Action, code_actions
-from eosdsl.lsp.document import Document
+from eosdsl.lsp.document import LONGEST, Document
 from eosdsl.lsp.formatting import formatting
 from eosdsl.lsp.inlay_hints import inlay_hints
 from eosdsl.lsp.messages import messages
@@ -238,6 +238,14 @@ def test_errors_and_information_cannot_be_allowed() -> None:
     assert {d.severity for d in document.found} >= {Severity.ERROR}
     offers = [one for one in code_actions(document, 0, len(document.text)) if one.title.startswith("Allow")]
     assert all(one.finding is not None and one.finding.severity is Severity.WARNING for one in offers)
+
+
+def test_texts_beyond_all_measure_are_checked_and_nothing_else() -> None:
+    document = Document("at layr 2: retain 5%\n" * (LONGEST // 20))
+    assert messages(document)
+    assert document.reading.marks == ()
+    assert (semantic_tokens(document), document_symbols(document), inlay_hints(document)) == ([], [], [])
+    assert formatting(document) == []
 
 
 # --- settings -------------------------------------------------------------------------------------------------------
