@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eosdsl.cli.run", "Ask a model about an image, full and reduced, side by side."),
     "models": ("eosdsl.cli.models", "List the models that are known by name."),
     "zoo": ("eosdsl.cli.zoo", "Train the small models that this project makes itself."),
+    "migrate": ("eosdsl.cli.migrate", "Bring specs to the current version of the language."),
     "new": ("eosdsl.cli.new", "Write a commented spec to start from."),
     "lsp": ("eosdsl.cli.lsp", "Serve editors: the language server."),
 }
