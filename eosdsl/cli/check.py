@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +36,7 @@ eosdsl check fastv.eos                       one file, for any model
 eosdsl check specs --model llava-1.5-7b      every spec in a folder, on one model
 eosdsl check fastv.eos --set budget=16       with a param overridden
 eosdsl check fastv.eos --diff                what --fix would change
+eosdsl check specs --watch                   again after every change
 cat fastv.eos | eosdsl check - --stdin-filename fastv.eos
 eosdsl check specs --output-format github    for a pull request
 """
@@ -49,6 +50,7 @@ def command(
     fix: Annotated[bool, typer.Option("--fix", help="Mend in place what can be mended safely.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, write nothing.")] = False,
     unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="With fixes that are guesses.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Check again after every change of a file.")] = False,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     output_format: Format = OutputFormat.TEXT,
@@ -68,18 +70,37 @@ def command(
 
         return check_source(source, model, settings=settings, allow_outside=allow_outside)
 
-    read = [(spec, _read(spec, stdin_filename)) for spec in expand(specs)]
-    if diff:
-        raise typer.Exit(_show_fixes([one for _, one in read], look, unsafe_fixes, color))
-    findings = [_mended(spec, one, look, unsafe_fixes) if fix else _checked(one, look) for spec, one in read]
+    def run() -> int:
+        read = [(spec, _read(spec, stdin_filename)) for spec in expand(specs)]
+        if diff:
+            return _show_fixes([one for _, one in read], look, unsafe_fixes, color)
+        findings = [_mended(spec, one, look, unsafe_fixes) if fix else _checked(one, look) for spec, one in read]
+        _report(findings, output_format, color, quiet, to_stderr=fix and "-" in specs)
+        return exit_code(d for one in findings for d in one.diagnostics)
+
+    if watch:
+        _watch(specs, run)
+    elif code := run():
+        raise typer.Exit(code)
+
+
+def _watch(specs: Sequence[str], run: Callable[[], int]) -> None:
+    from eosdsl.cli.watch import watch
+
+    if "-" in specs:
+        raise typer.BadParameter("standard input cannot be watched", param_hint="--watch")
+    watch(specs, run)
+
+
+def _report(
+    findings: Sequence[Findings], output_format: OutputFormat, color: ColorMode, quiet: bool, *, to_stderr: bool
+) -> None:
     shown = [_errors_only(one) for one in findings] if quiet else findings
     text = render(shown, output_format.value, wants_color(color, sys.stdout))
     summary = _summary(findings) if output_format is OutputFormat.TEXT and not quiet else ""
     report = "\n\n".join(part for part in (text, summary) if part)
     if report:
-        say(report, to_stderr=fix and "-" in specs)
-    if code := exit_code(d for one in findings for d in one.diagnostics):
-        raise typer.Exit(code)
+        say(report, to_stderr=to_stderr)
 
 
 def _read(spec: str, stdin_filename: str | None) -> Findings:

@@ -180,6 +180,25 @@ def test_interrupted_is_130_and_quiet() -> None:
     assert (out, err) == (b"", b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_watching_checks_again_after_a_change_and_ends_quietly(tmp_path: Path) -> None:
+    spec = tmp_path / "a.eos"
+    spec.write_bytes(GOOD)
+    pipe = subprocess.PIPE
+    command = subprocess.Popen([*EOSDSL, "check", "--watch", str(spec)], stdout=pipe, stderr=pipe)
+    assert command.stdout is not None
+    assert command.stdout.readline() == b"1 file: nothing to report.\n"
+    spec.write_bytes(b"at layer 2: retian 50%\n")
+    assert command.stdout.readline().startswith(b"error[E0103]")
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=60)
+    assert (command.returncode, err) == (0, b"")
+
+
+def test_standard_input_cannot_be_watched() -> None:
+    assert invoke("check", "--watch", "-", stdin=GOOD).code == 2
+
+
 def _sleeps(pid: int) -> bool:
     """Whether a process waits for input (Linux), as far as can be seen from outside."""
     try:
