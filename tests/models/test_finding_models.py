@@ -93,6 +93,7 @@ class TestHub:
     @pytest.fixture(autouse=True)
     def empty_cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         return tmp_path / "hub"
 
     def test_offline_is_one_message_in_no_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
