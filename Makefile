@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 # Two cores are what the tests are sized for: two workers with one thread each.
 WORKERS ?= 2
 # Where `make golden` looks for reference tensors (.npz).
-DIR ?= shared/golden
+DIR ?= tests/golden
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pyright comes whole from its wheel: it need not ask for a newer one.
@@ -63,9 +63,9 @@ format: $(READY) ## format the Python code and sort its imports
 golden: $(READY) ## check the operators against reference tensors: make golden DIR=folder
 	$(PY) -m eosdsl.golden $(DIR)
 
-bench: $(READY) ## measure against peers and against the limit
-	@$(PY) -c 'import benchmarks.__main__' 2>/dev/null || { echo "error: make bench is not built yet" >&2; exit 2; }
-	$(PY) -m benchmarks
+bench: $(READY) ## measure the operators against loops written from the papers, and the language against lark
+	OMP_NUM_THREADS=1 $(PY) benchmarks/operators.py --quick
+	$(PY) benchmarks/language.py
 
 pictures: $(READY) ## draw the pictures of the README again
 	@$(PY) -c 'from eosdsl.zoo.small_llava import ensure; ensure("demo/small-llava")'
