@@ -13,18 +13,14 @@ nothing: the statement reads as if it did two things and does one.
 
 ```eos llava-1.5-7b
 at layer 2: retain 10% by attention(query: last)
-at layer 8:
-  retain 64 tokens by attention(query: last)
-  and retain 10 tokens by norm(hidden)
+at layer 8: retain 64 tokens by attention(query: last) and retain 10 tokens by norm(hidden)
 ```
 
 ## Use instead
 
 ```eos llava-1.5-7b
 at layer 2: retain 50% by attention(query: last)
-at layer 8:
-  retain 54 tokens by attention(query: last)
-  and retain 10 tokens by norm(hidden)
+at layer 8: retain 54 tokens by attention(query: last) and retain 10 tokens by norm(hidden)
 ```
 """
 

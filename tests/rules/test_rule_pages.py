@@ -10,7 +10,9 @@ from rule_pages import SECTIONS, blocks, sections
 
 from eosdsl.diagnostics import Severity
 from eosdsl.rules.base import Rule
+from eosdsl.rules.document import document
 from eosdsl.rules.registry import INDEX, index_text, rules
+from eosdsl.syntax.format import format_text
 
 RULES = rules()
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.name}")
@@ -24,6 +26,11 @@ def test_there_are_rules_and_their_codes_and_names_are_unique() -> None:
 
 def test_the_index_of_interests_is_fresh() -> None:
     assert INDEX.read_text(encoding="utf-8") == index_text(), "run `python -m eosdsl.rules.registry`"
+
+
+def test_the_document_is_fresh() -> None:
+    page = Path(__file__).parents[2] / "docs" / "rules.md"
+    assert page.read_text(encoding="utf-8") == document(), "run `python -m eosdsl.rules.document docs/rules.md`"
 
 
 @each_rule
@@ -62,3 +69,10 @@ def test_the_remedy_is_not_reported(rule: Rule, tmp_path: Path) -> None:
     found = remedy.findings(tmp_path)
     assert not [d for d in found if d.is_error]
     assert rule.code not in [d.code for d in found]
+
+
+@each_rule
+def test_its_blocks_are_formatted(rule: Rule) -> None:
+    for name in ("Example", "Use instead"):
+        for block in blocks(sections(rule.page())[name]):
+            assert format_text(block.text) == block.text
