@@ -1,0 +1,1 @@
+"""Everything that a package can add to eosdsl, one file each."""
