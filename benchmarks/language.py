@@ -1,0 +1,204 @@
+"""The language against lark: checking and parsing of long specs, and the start of a check of one line.
+
+    python benchmarks/language.py [--quick] [--json FILE]
+
+lark reads the same text with the same grammar (LALR, its contextual lexer, built before the clock starts), once with
+positions, as a checker needs them, and once without. Both sides run in turns in one process; times are processor time,
+the least of several runs. Starts are whole processes: `eosdsl check` of a file of one line against a bare
+`import lark, pydantic, typer`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from lark import Lark
+
+from eosdsl import resources
+from eosdsl.checking import check_source
+from eosdsl.diagnostics import Severity
+from eosdsl.lsp.document import Document
+from eosdsl.lsp.semantic_tokens import semantic_tokens
+from eosdsl.source import SourceFile
+from eosdsl.syntax.format import format_text
+from eosdsl.syntax.parse import parse_syntax
+
+CLAUSES = (
+    "by 0.7 * attention(query: last) + 0.3 * norm(keys) pick top via mix(0.6 merge, 0.4 prune) with positions: compact"
+)
+HEAD = """microseconds of processor time a statement, least of several runs
+ratio: check to lark's parse, with positions or without
+text           statements       kB      lark +position     parse     check    ratio  without    format   colours"""
+LIMITS = {"check": 2.0, "start": 1.6}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seconds for a text of so many statements."""
+
+    text: str
+    statements: int
+    kilobytes: float
+    lark: float
+    lark_positions: float
+    parse: float
+    check: float
+    format: float
+    editor: float
+
+    @property
+    def ratio(self) -> float:
+        """Checking against lark's parse with positions."""
+        return self.check / self.lark_positions
+
+
+def clean(statements: int) -> str:
+    """A spec without findings: every layer keeps a little less than the one before."""
+    rows = [f"at layer {i + 1}: retain {90 - 80 * i / statements:.4f}% {CLAUSES}" for i in range(statements)]
+    return "operator long\n" + "\n".join(rows) + "\n"
+
+
+def found(statements: int) -> str:
+    """A spec with a warning in every statement: none keeps less than the one before."""
+    return "operator long\n" + "".join(f"at layer {i + 1}: retain 50% {CLAUSES}\n" for i in range(statements))
+
+
+def short(statements: int) -> str:
+    """The shortest statements, where the fixed work on each weighs most."""
+    return "".join(f"at layer {i + 1}: retain {90 - 80 * i / statements:.4f}%\n" for i in range(statements))
+
+
+TEXTS: dict[str, Callable[[int], str]] = {"clean": clean, "with findings": found, "short": short}
+
+
+def least(repeats: int, *works: Callable[[], object]) -> list[float]:
+    """The least processor time of each piece of work, run in turns."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(repeats):
+        for work, taken in zip(works, times, strict=True):
+            start = time.process_time()
+            work()
+            taken.append(time.process_time() - start)
+    return [min(taken) for taken in times]
+
+
+def measure(name: str, statements: int, repeats: int) -> Row:
+    text = TEXTS[name](statements)
+    grammar = (resources.resource("grammar") / "eos.lark").read_text(encoding="utf-8")
+    plain = Lark(grammar, parser="lalr", maybe_placeholders=True)
+    placed = Lark(grammar, parser="lalr", maybe_placeholders=True, propagate_positions=True)
+    source = SourceFile("<text>", text)
+    assert not [d for d in check_source(source) if d.severity is Severity.ERROR]
+    times = least(
+        repeats,
+        lambda: plain.parse(text),
+        lambda: placed.parse(text),
+        lambda: parse_syntax(source),
+        lambda: check_source(source),
+        lambda: format_text(text),
+        lambda: semantic_tokens(Document(text)),
+    )
+    return Row(name, statements, len(text) / 1000, *times)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds of a process: processor time and wall clock, the least and the median of several."""
+
+    what: str
+    cpu: float
+    cpu_median: float
+    wall: float
+    wall_median: float
+
+
+def starts(repeats: int) -> list[Start]:
+    """Both commands in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "one_line.eos"
+        spec.write_text("at layer 2: retain 50% by attention(query: last) via prune\n", encoding="utf-8")
+        commands = {
+            "import lark, pydantic, typer": [sys.executable, "-c", "import lark, pydantic, typer"],
+            "eosdsl check one_line.eos": [str(Path(sys.executable).parent / "eosdsl"), "check", str(spec)],
+            "eosdsl check --model llava": [
+                str(Path(sys.executable).parent / "eosdsl"),
+                "check",
+                "-m",
+                "llava",
+                str(spec),
+            ],
+        }
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for _ in range(repeats):
+            for name, command in commands.items():
+                taken[name].append(one_start(command))
+    return [
+        Start(
+            name,
+            min(cpu for cpu, _ in runs),
+            statistics.median(cpu for cpu, _ in runs),
+            min(wall for _, wall in runs),
+            statistics.median(wall for _, wall in runs),
+        )
+        for name, runs in taken.items()
+    ]
+
+
+def one_start(command: Sequence[str]) -> tuple[float, float]:
+    """Processor time and wall clock of one process."""
+    before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - clock
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def show(row: Row) -> str:
+    each = [seconds * 1e6 / row.statements for seconds in (row.lark, row.lark_positions, row.parse, row.check)]
+    more = [seconds * 1e6 / row.statements for seconds in (row.format, row.editor)]
+    times = " ".join(f"{value:9.1f}" for value in each)
+    head = f"{row.text:14} {row.statements:10} {row.kilobytes:8.1f}"
+    return f"{head} {times} {row.ratio:8.2f} {row.check / row.lark:8.2f} {more[0]:9.1f} {more[1]:9.1f}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="The language against lark: time to check, parse and start.")
+    parser.add_argument("--quick", action="store_true", help="up to 1000 statements, few repeats")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    sizes = (10, 100, 1000) if chosen.quick else (10, 100, 1000, 10_000)
+    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, lark {version('lark')}\n")
+    print(HEAD)
+    rows: list[Row] = []
+    for name in TEXTS:
+        for statements in sizes:
+            rows.append(measure(name, statements, repeats=3 if statements > 1000 or chosen.quick else 7))
+            print(show(rows[-1]), flush=True)
+    print("\nprocess                              cpu s   median   wall s   median    ratio (cpu)")
+    begun = starts(5 if chosen.quick else 15)
+    for start in begun:
+        times = f"{start.cpu:8.3f} {start.cpu_median:8.3f} {start.wall:8.3f} {start.wall_median:8.3f}"
+        print(f"{start.what:33} {times} {start.cpu / begun[0].cpu:8.2f}")
+    worst = max(row.ratio for row in rows if row.text == "clean")
+    ratio = begun[1].cpu / begun[0].cpu
+    print(f"\ncheck is at most {worst:.2f} times lark's parse of a clean text (limit {LIMITS['check']})")
+    print(f"a check of one line costs {ratio:.2f} times the bare imports (limit {LIMITS['start']})")
+    if chosen.json:
+        data = {"rows": [asdict(row) | {"ratio": row.ratio} for row in rows], "starts": [asdict(one) for one in begun]}
+        chosen.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    return int(worst > LIMITS["check"] or ratio > LIMITS["start"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
