@@ -12,17 +12,14 @@ from eosdsl.ir.nodes import (
     DiscreteProgram,
     Group,
     LayerRef,
-    Mix,
-    MixPart,
     RelaxedProgram,
-    ScoreExpr,
     Step,
-    Sum,
-    Weighted,
     Where,
 )
 from eosdsl.ir.quantities import Call, Open, Quantity, Word
+from eosdsl.passes.sites import layer_list
 from eosdsl.views import written
+from eosdsl.views.prose_choice import chosen, fate, joined
 
 
 def describe(program: DiscreteProgram | RelaxedProgram) -> str:
@@ -48,7 +45,6 @@ def describe_step(step: Step) -> str:
 
 
 def _where(where: Where) -> str:
-    layers = _list([_layer(layer) for layer in where.layers])
     stack = "vision-tower layer" if where.stream == "encoder" else "decoder layer"
     place = "Between attention and MLP of" if where.after_attention else "On entry to"
     if where.stream == "encoder_output":
@@ -56,30 +52,34 @@ def _where(where: Where) -> str:
     if where.choose is not None:
         low, high = where.choose
         count = str(high) if low == high else f"{low} to {high}"
-        return f"{place} {count} of the {stack}s {layers}, which ones is left open"
+        return f"{place} {count} of the {stack}s {_layers(where.layers)}, which ones is left open"
     if where.gradual:
         first, last = where.layers[0], where.layers[-1]
         return f"Gradually over {stack}s {_layer(first)} to {_layer(last)}, both included"
-    if (
-        where.stream == "decoder"
-        and len(where.layers) == 1
-        and where.layers[0].index == 0
-        and not where.after_attention
-    ):
+    if where.stream == "decoder" and where.layers == (LayerRef(index=0),) and not where.after_attention:
         return "After the projector, before the decoder's first layer"
-    return f"{place} {stack}{'s' if len(where.layers) > 1 else ''} {layers}"
+    if len(where.layers) == 1 and where.layers[0].index is None:
+        return f"{place} the {stack} {_layer(where.layers[0])}"
+    return f"{place} {stack}{'s' if len(where.layers) > 1 else ''} {_layers(where.layers)}"
+
+
+def _layers(layers: tuple[LayerRef, ...]) -> str:
+    """Layers in words; three and more in a row as a range."""
+    indices = [layer.index for layer in layers if layer.index is not None]
+    if len(indices) < len(layers):
+        return joined([_layer(layer) for layer in layers])
+    return joined(layer_list(indices).replace("..", " to ").split(", "))
 
 
 def _layer(layer: LayerRef) -> str:
     if layer.depth is not None:
-        return f"at {written.quantity(Quantity(value=layer.depth, unit='ratio'))} of the depth"
+        return f"at {written.ratio(layer.depth)} of the depth"
     return str(layer.index)
 
 
 def _group(group: Group) -> str:
-    pick = group.pick
-    chosen = _pick(pick, group.score)
-    return f"{_budget(group.budget)}, {chosen}; {_behaviour(group.behaviour)}."
+    keeping = "keeping " if group.budget.verb == "remove" else ""
+    return f"{_budget(group.budget)}, {keeping}{chosen(group.pick, group.score)}; {fate(group.behaviour)}."
 
 
 def _budget(budget: Budget) -> str:
@@ -88,7 +88,7 @@ def _budget(budget: Budget) -> str:
     if budget.start is not None:
         curve = f" along a {written.call(budget.curve)} curve" if budget.curve else ""
         return f"{verb} from {_amount(budget.start)} down to {amounts[0]}{curve}"
-    return f"{verb} {amounts[0] if len(amounts) == 1 else _list(amounts) + ', one a layer'}"
+    return f"{verb} {amounts[0] if len(amounts) == 1 else joined(amounts) + ', one a layer'}"
 
 
 def _amounts(amounts: tuple[Amount, ...]) -> list[str]:
@@ -114,92 +114,6 @@ def _amount(amount: Amount) -> str:
             return f"a share that is left open ({written.hole(amount.value)})"
 
 
-def _pick(pick: Call | Open, score: ScoreExpr | None) -> str:
-    by = "default score of that place" if score is None else _score(score)
-    match pick:
-        case Open():
-            return f"chosen in a way that is left open ({written.hole(pick)}), by {by}"
-        case Call(name="top"):
-            return f"those with the highest {by}"
-        case Call(name="uniform"):
-            return "evenly spaced"
-        case Call(name="random"):
-            return "at random"
-        case Call(name="grid"):
-            return f"one in each cell of a {written.call(pick)[5:-1]} grid"
-        case Call(name="diverse"):
-            return "as unlike each other as can be"
-        case Call():
-            return f"chosen by {written.call(pick)} (score: {by})"
-
-
-def _score(score: ScoreExpr) -> str:
-    match score:
-        case Call(name="attention"):
-            return _attention(score)
-        case Call(name="norm"):
-            return f"norm of their {written.call(score)[5:-1] or 'hidden state'}"
-        case Weighted():
-            return f"{written.value(score.weight)} times {_score(score.score)}"
-        case Sum():
-            return "sum of " + _list([_score(term) for term in score.terms]) + ", each standardised"
-        case _:
-            return f"score {written.score(score)}"
-
-
-def _attention(score: Call) -> str:
-    rows = {
-        "last": "the prompt's last row",
-        "text": "the rows of the text",
-        "cls": "the tower's class token",
-        "all": "all rows",
-        "raters": "the text rows that look at the image most",
-    }
-    query = score.argument("query")
-    layer = score.argument("layer")
-    name = query.name if isinstance(query, Word) else "last"
-    where = "in the layer before"
-    if isinstance(layer, Word) and layer.name == "next":
-        where = "in the layer that follows"
-    elif isinstance(layer, Quantity):
-        where = f"in layer {written.quantity(layer)}"
-    return f"attention from {rows.get(name, name)} {where}"
-
-
-def _behaviour(behaviour: Call | Mix | Open) -> str:
-    match behaviour:
-        case Open():
-            return f"what becomes of the rest is left open ({written.hole(behaviour)})"
-        case Mix():
-            return "of the content of the rest, " + _list([_part(part) for part in behaviour.parts])
-        case Call():
-            return f"the rest is {_fate(behaviour)}"
-
-
-def _part(part: MixPart) -> str:
-    share = "an open share" if isinstance(part.share, Open) else written.quantity(_as_ratio(part.share))
-    return f"{share} is {_fate(part.behaviour)}"
-
-
-def _as_ratio(share: Quantity) -> Quantity:
-    return Quantity(value=share.value, unit="ratio")
-
-
-def _fate(behaviour: Call) -> str:
-    within = f" ({written.call(behaviour)})" if behaviour.arguments else ""
-    match behaviour.name:
-        case "prune":
-            return "dropped" + within
-        case "merge":
-            return "merged into the kept token most like it" + within
-        case "pool":
-            return "spread evenly over the kept tokens" + within
-        case "reweight":
-            return "spread softly over the kept tokens by likeness" + within
-        case _:
-            return f"treated by {written.call(behaviour)}"
-
-
 def _bookkeeping(with_: Bookkeeping) -> str:
     parts: list[str] = []
     if with_.positions != "keep":
@@ -211,7 +125,7 @@ def _bookkeeping(with_: Bookkeeping) -> str:
     if not (isinstance(bias, Quantity) and bias.value == 0):
         strength = "" if bias == Quantity(value=Fraction(1)) else f"{written.value(bias)} times "
         parts.append(f"later attention adds {strength}the logarithm of how many tokens a row stands for")
-    return " " + _capital(_list(parts)) + "." if parts else ""
+    return " " + _capital(joined(parts)) + "." if parts else ""
 
 
 def _constraint(constraint: Constraint) -> str:
@@ -225,12 +139,8 @@ def _goal(program: RelaxedProgram) -> list[str]:
     if program.objective is not None:
         lines.append(f"A search makes {written.score(program.objective)} as small as it can.")
     if program.constraints:
-        lines.append("It must hold that " + _list([_constraint(one) for one in program.constraints]) + ".")
+        lines.append("It must hold that " + joined([_constraint(one) for one in program.constraints]) + ".")
     return lines
-
-
-def _list(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
 def _capital(text: str) -> str:
