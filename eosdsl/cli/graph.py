@@ -34,6 +34,7 @@ eosdsl graph fastv.eos --model llava                         with tokens counted
 eosdsl graph fastv.eos --model llava --format html -o g.html one page, opens in any browser
 eosdsl graph fastv.eos --format mermaid                      for Markdown
 eosdsl graph fastv.eos --format dot | dot -Tpdf -o g.pdf
+eosdsl graph --map specs/methods --format html -o map.html   all methods as points of one space
 """
 
 
@@ -50,6 +51,9 @@ def command(
     spec: Spec,
     model: Model = None,
     form: Annotated[GraphFormat, typer.Option("--format", "-f", help="How it is drawn.")] = GraphFormat.TREE,
+    map_: Annotated[
+        bool, typer.Option("--map", help="SPEC is a folder: draw its specs as points of one space (svg, html, json).")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there instead.", show_default=False)
     ] = None,
@@ -63,9 +67,15 @@ def command(
     """Draw how tokens flow through a spec: sites, scores, reducers; with --model, as wide as tokens flow."""
     from eosdsl.parsing import parse_source
 
+    if map_:
+        _emit(_map(spec, form), out, quiet)
+        return
     source = spec_source(spec, stdin_filename)
     program = parse_source(source, settings=settings_of(set_), allow_outside=allow_outside)
-    text = _drawn(program, _schedule(program, model, source), form, source.text)
+    _emit(_drawn(program, _schedule(program, model, source), form, source.text), out, quiet)
+
+
+def _emit(text: str, out: Path | None, quiet: bool) -> None:
     if out is None:
         say(text)
         return
@@ -75,6 +85,20 @@ def command(
         unfinished.write_text(text + "\n", encoding="utf-8")
     if not quiet:
         sys.stderr.write(f"wrote {out}\n")
+
+
+def _map(folder: str, form: GraphFormat) -> str:
+    """The specs below a folder (or one spec) as points. Raises SpecError for the first that cannot be read."""
+    from eosdsl.cli.specs import expand
+    from eosdsl.parsing import parse
+    from eosdsl.views import method_map
+
+    if form in (GraphFormat.DOT, GraphFormat.MERMAID):
+        raise typer.BadParameter("a map is drawn as svg, html or json", param_hint="--format")
+    found = method_map.points(parse(Path(one)) for one in expand([folder]))
+    if form is GraphFormat.HTML:
+        return method_map.page(found)
+    return method_map.as_json(found) if form is GraphFormat.JSON else method_map.svg(found)
 
 
 def _schedule(program: DiscreteProgram | RelaxedProgram, model: str | None, source: SourceFile) -> Schedule | None:
