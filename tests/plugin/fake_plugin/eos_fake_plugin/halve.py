@@ -1,4 +1,4 @@
-"""Half of a token goes into the most similar anchor, half is dropped."""
+"""Half of every token goes into the anchor most like it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Halve(Absorbing):
-    """As `mix(0.5 merge, 0.5 prune)`, with a name of its own."""
+    """As merge, but with half of the content: the other half is dropped. α = 1/2, τ → 0."""
 
     name: ClassVar[str] = "halve"
 
@@ -19,5 +19,5 @@ class Halve(Absorbing):
         import torch
 
         best = affinity.max(dim=1, keepdim=True)
-        sharp = torch.zeros_like(affinity).scatter(1, best.indices, 0.5)
-        return sharp.masked_fill(best.values == -torch.inf, 0.0)
+        half = torch.zeros_like(affinity).scatter(1, best.indices, 0.5)
+        return half.masked_fill(best.values == -torch.inf, 0.0)

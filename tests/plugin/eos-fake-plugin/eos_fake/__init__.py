@@ -1,1 +1,0 @@
-"""Everything that a package can add to eosdsl, one file each."""
