@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -169,11 +172,11 @@ def test_interrupted_is_130_and_quiet() -> None:
         [*EOSDSL, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert command.stdin is not None
-    # it waits for its standard input; give it time to get there, however slow the machine is
-    for _ in range(100):
-        time.sleep(0.1)
-        if _sleeps(command.pid):
-            break
+    # once the pipe is drained, it waits for the rest of its standard input, however slow the machine is
+    command.stdin.write(b"at layer 2: ")
+    command.stdin.flush()
+    while _unread(command.stdin.fileno()):
+        time.sleep(0.05)
     command.send_signal(signal.SIGINT)
     out, err = command.communicate(timeout=60)
     assert command.returncode == 130
@@ -199,13 +202,11 @@ def test_standard_input_cannot_be_watched() -> None:
     assert invoke("check", "--watch", "-", stdin=GOOD).code == 2
 
 
-def _sleeps(pid: int) -> bool:
-    """Whether a process waits for input (Linux), as far as can be seen from outside."""
-    try:
-        state = Path(f"/proc/{pid}/wchan").read_text()
-    except OSError:
-        return False
-    return "pipe" in state
+def _unread(pipe: int) -> int:
+    """Bytes that lie in a pipe and that nobody has read yet."""
+    waiting = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 IMPORTS = """
