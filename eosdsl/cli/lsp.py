@@ -14,10 +14,10 @@ pip install 'eosdsl[lsp]'      installs what it needs
 def command(color: Color = ColorMode.AUTO, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Start the language server on standard input and output. Editors start it; see docs/editors.md."""
     try:
-        from eosdsl.lsp.server import start
+        from eosdsl.lsp.serve import serve
     except ModuleNotFoundError as problem:
         if (problem.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
         message = "the language server needs the package pygls"
         raise SpecError([error("E0698", message, helps=("pip install 'eosdsl[lsp]'",))]) from problem
-    start()
+    serve()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from eosdsl.collection import collects_later
 from eosdsl.lsp.stack import Item, Place, items, place
 from eosdsl.syntax import tree
 from eosdsl.syntax.automaton import Machine
@@ -43,6 +44,7 @@ class Reading:
         return items(self.machine)
 
 
+@collects_later
 def read(text: str) -> Reading:
     """All tokens of a text. Never raises for any text."""
     tables = load()
