@@ -13,7 +13,7 @@ from spec_texts import SPECS
 
 from eosdsl.syntax.keywords import KEYWORDS
 
-RUNS = int(os.environ.get("EOSDSL_FUZZ_RUNS", "20000"))
+RUNS = int(os.environ.get("EOSDSL_FUZZ_RUNS", "5000"))
 HERE = Path(__file__).parent
 MISSING = importlib.util.find_spec("atheris") is None
 
