@@ -45,7 +45,7 @@ operator {name}{family}
 at layer 2: retain 50% by attention(query: last) via mix(0.5 merge, 0.5 prune) with attention_bias: log_size
 
 # Over layers 9 to 15, gradually down to a quarter.
-at layer 9..15: retain 25%
+at layer 9..15: retain 25% by attention(query: last)
 
 # A test in the language: compiling fails where it does not hold.
 expect flops <= 60%
