@@ -83,18 +83,19 @@ def _findings(source: SourceFile, model: Any, settings: Mapping[str, str], allow
 
 
 def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedule | None, list[Diagnostic]]:
-    """The schedule on a model; nothing without a model, nor for a space."""
-    from eosdsl.ir.nodes import DiscreteProgram
+    """The schedule on a model, and what is found on the way; a space has findings only. Nothing without a model."""
+    from eosdsl.ir.nodes import RelaxedProgram
 
     if model is None:
         return None, []
     from eosdsl.cost.expect import check_expectations
+    from eosdsl.cost.space_check import check_space
     from eosdsl.models.registry import facts
     from eosdsl.passes.bind import bind
 
     known = facts(model)
-    if not isinstance(program, DiscreteProgram):
-        return None, []
+    if isinstance(program, RelaxedProgram):
+        return None, check_space(program, known)
     schedule, found = bind(program, known)
     return schedule, found if schedule is None else [*found, *check_expectations(schedule)]
 
