@@ -29,11 +29,22 @@ CODES = {
 }
 
 
+def _names(incomplete: str) -> list[str]:
+    """Codes and operators, for the shell to complete."""
+    from eosdsl.diagnostic_catalogue import catalogue
+    from eosdsl.views.operator_page import operator_names
+
+    return [name for name in (*catalogue(), *operator_names()) if name.startswith(incomplete)]
+
+
 def command(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="CODE|OPERATOR|SPEC", help="What to explain; nothing lists the codes.", show_default=False
+            metavar="CODE|OPERATOR|SPEC",
+            help="What to explain; nothing lists the codes.",
+            show_default=False,
+            autocompletion=_names,
         ),
     ] = None,
     output_format: Annotated[

@@ -33,6 +33,13 @@ def _remember(context: typer.Context, parameter: typer.CallbackParam, value: obj
     return value
 
 
+def _models(incomplete: str) -> list[str]:
+    """Shipped names, for the shell to complete; folders and hub ids are typed."""
+    from eosdsl.models.registry import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A .eos file, or - for standard input.", show_default=False)]
 Color = Annotated[ColorMode, typer.Option("--color", help="Colours; NO_COLOR is respected.", callback=_remember)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", callback=_remember)]
@@ -61,5 +68,6 @@ Model = Annotated[
         metavar="MODEL",
         help="A shipped name (eosdsl models), a local folder or a cached hub id.",
         show_default=False,
+        autocompletion=_models,
     ),
 ]

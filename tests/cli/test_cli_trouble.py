@@ -242,3 +242,20 @@ def test_a_command_loads_only_what_it_needs(tmp_path: Path, arguments: list[str]
     loaded = set(done.stdout.rpartition("MODULES")[2].split())
     assert "eosdsl" in loaded
     assert not loaded & absent
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("eosdsl ch", ["check"]),
+        ("eosdsl check --unsafe", ["--unsafe-fixes"]),
+        ("eosdsl check --color al", ["always"]),
+        ("eosdsl plan --model llava-1.5-7", ["llava-1.5-7b"]),
+        ("eosdsl explain E0601", ["E0601"]),
+        ("eosdsl explain merg", ["merge"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_choices(words: str, offered: list[str]) -> None:
+    env = {"_EOSDSL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    run = process([], env=env)
+    assert (run.code, run.out.split()) == (0, offered)
