@@ -250,7 +250,7 @@ def test_a_command_loads_only_what_it_needs(tmp_path: Path, arguments: list[str]
         ("eosdsl ch", ["check"]),
         ("eosdsl check --unsafe", ["--unsafe-fixes"]),
         ("eosdsl check --color al", ["always"]),
-        ("eosdsl plan --model llava-1.5-7", ["llava-1.5-7b"]),
+        ("eosdsl check --model llava-1.5-7", ["llava-1.5-7b"]),
         ("eosdsl explain E0601", ["E0601"]),
         ("eosdsl explain merg", ["merge"]),
     ],
