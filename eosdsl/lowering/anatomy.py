@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from eosdsl.lowering.refusals import refuse
+from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profile import TorchNames
+
+_ONE_SQUARE_IMAGE = ("llava",)
+"""Families whose features pass from tower to projector as they are, one row a placeholder."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +30,33 @@ class Anatomy:
     image_token_id: int
 
 
+@dataclass(frozen=True)
+class Tower:
+    """The vision tower. `stack` runs `layers` one after the other; `projector` takes its features to the decoder's
+    width.
+
+    leading: rows in front of the patches (CLS, registers); dropped: how many of those selection leaves out; features:
+    rows that an image has in the decoder; feature_layer: layers behind which they are taken; selects: how the config
+    says so.
+    """
+
+    stack: nn.Module
+    layers: tuple[nn.Module, ...]
+    projector: nn.Module
+    config: Any
+    leading: int
+    dropped: int
+    features: int
+    feature_layer: int
+    selects: Mapping[str, Any]
+
+
 def dissect(model: nn.Module, names: TorchNames) -> Anatomy:
     """The parts of `model`, found where its family's profile says. Raises SpecError (E0438) where one is missing."""
     whole = whole_model(model)
     text = _part(whole, names.text_model, "language model")
     vlm = _part(whole, names.text_model.rpartition(".")[0], "vision-language model")
-    layers = _part(text, names.layers, "list of decoder layers")
-    if not isinstance(layers, nn.ModuleList) or not all(_is_decoder_layer(layer) for layer in layers):
-        refuse("E0438", f"decoder layers of {type(whole).__name__} have no self_attn with q_proj, k_proj and v_proj")
+    layers = _layers(whole, text, names.layers)
     image_token_id = getattr(whole.config, "image_token_id", None)
     if image_token_id is None:
         refuse("E0438", f"the config of {type(whole).__name__} has no image_token_id")
@@ -40,11 +64,40 @@ def dissect(model: nn.Module, names: TorchNames) -> Anatomy:
         model=whole,
         vlm=vlm,
         text=text,
-        layers=tuple(layers),
+        layers=layers,
         norm=_part(text, names.norm, "last norm"),
         rotary=_part(text, names.rotary, "rotary embedding"),
         config=text.config,
         image_token_id=int(image_token_id),
+    )
+
+
+def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tower:
+    """The vision tower of `model`. Raises SpecError (E0436, E0438) where reductions in it cannot be lowered."""
+    whole = whole_model(model)
+    encoder = known.encoder
+    if names.vision_tower is None or names.vision_layers is None or names.projector is None or encoder is None:
+        refuse("E0438", f"{type(whole).__name__} has no vision tower with a stack of layers")
+    if known.family not in _ONE_SQUARE_IMAGE:
+        refuse("E0436", f"reductions in the vision tower are not built yet for {known.family}")
+    config = whole.config
+    strategy, layer = config.vision_feature_select_strategy, config.vision_feature_layer
+    leading = int(encoder.has_cls) + encoder.registers
+    if not isinstance(layer, int):
+        refuse("E0436", "reductions in the vision tower are not built yet for features of several layers")
+    if strategy == "default" and leading != 1:
+        refuse("E0436", "the model leaves out a patch when it selects features: its tower cannot be reduced")
+    tower = _part(whole, names.vision_tower, "vision tower")
+    return Tower(
+        stack=_part(tower, names.vision_layers.rpartition(".")[0], "stack of encoder layers"),
+        layers=_layers(whole, tower, names.vision_layers),
+        projector=_part(whole, names.projector, "projector"),
+        config=tower.config,
+        leading=leading,
+        dropped=int(strategy == "default"),
+        features=known.visual_tokens,
+        feature_layer=encoder.layers_run,
+        selects={"vision_feature_layer": layer, "vision_feature_select_strategy": strategy},
     )
 
 
@@ -63,7 +116,13 @@ def _part(parent: nn.Module, path: str, what: str) -> Any:
     return part
 
 
-def _is_decoder_layer(layer: nn.Module) -> bool:
+def _layers(whole: nn.Module, parent: nn.Module, path: str) -> tuple[nn.Module, ...]:
+    layers = _part(parent, path, "list of layers")
+    if not isinstance(layers, nn.ModuleList) or not all(_has_attention(layer) for layer in layers):
+        refuse("E0438", f"layers of {type(whole).__name__} have no self_attn with q_proj, k_proj and v_proj (`{path}`)")
+    return tuple(layers)
+
+
+def _has_attention(layer: nn.Module) -> bool:
     attention = getattr(layer, "self_attn", None)
-    names = ("q_proj", "k_proj", "v_proj")
-    return hasattr(layer, "input_layernorm") and all(hasattr(attention, name) for name in names)
+    return all(hasattr(attention, name) for name in ("q_proj", "k_proj", "v_proj"))

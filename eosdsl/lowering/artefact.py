@@ -62,7 +62,7 @@ def save(compiled: Compiled, folder: Path) -> None:
     files = {
         OPERATOR: operator_text(compiled.program, compiled.source),
         "plan.json": compiled.plan.to_json(),
-        "graph.py": graph_text(compiled.graph, schedule),
+        "graph.py": graph_text(compiled.lowered, schedule),
     }
     config = Artefact(
         program=compiled.program.name,

@@ -8,17 +8,20 @@ from typing import Any
 from torch import nn
 
 from eosdsl.lowering.anatomy import Anatomy
-from eosdsl.lowering.build import Lowered
+from eosdsl.lowering.build import Lowered, LoweredTower
 from eosdsl.lowering.calls import entering, refuse_outer
 from eosdsl.lowering.forward import reduced_forward
 from eosdsl.lowering.generating import generating, refuse_continuous
+from eosdsl.lowering.halves import divisible
 from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.tower import encoder_forward, image_features, projector_hook
 
 _MARK = "eosdsl_attached"
 
 
 class Attachment:
-    """An operator on a model: the language model's `forward` replaced on the instance, and two pre-hooks.
+    """An operator on a model: the language model's `forward` replaced on the instance, and two pre-hooks; where it
+    reduces in the vision tower, what `eosdsl.lowering.tower` names besides.
 
     The first hook refuses calls; the second finds the images of a call and hands their layout to the language model as
     a keyword. `generate` is wrapped on the instance, to know where the prompt ends, and continuous batching is refused
@@ -32,11 +35,16 @@ class Attachment:
         if is_attached(anatomy.text):
             refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
         self._anatomy = anatomy
+        self._noted = lowered.tower is not None
         self._handles: list[Any] = []
         self._replaced: list[tuple[nn.Module, str, Any]] = []
         forward = reduced_forward(lowered)
         setattr(forward, _MARK, True)
         self._replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
+        for layer in lowered.split:
+            self._replace(layer, "forward", divisible(layer, layer.forward))
+        if lowered.tower is not None:
+            self._enter_tower(anatomy, lowered.tower)
         if lowered.first_site is not None:
             self._watch_calls(anatomy)
 
@@ -48,9 +56,17 @@ class Attachment:
             _restore(module, name, own)
         self._handles, self._replaced = [], []
 
+    def _enter_tower(self, anatomy: Anatomy, lowered: LoweredTower) -> None:
+        tower = lowered.tower
+        vlm: Any = anatomy.vlm
+        forward = encoder_forward(lowered.graph, tower, lowered.wanted, tower.stack.forward)
+        self._replace(tower.stack, "forward", forward)
+        self._replace(vlm, "get_image_features", image_features(vlm.get_image_features, tower))
+        self._handles.append(tower.projector.register_forward_pre_hook(projector_hook(tower)))
+
     def _watch_calls(self, anatomy: Anatomy) -> None:
         model: Any = anatomy.model
-        self._handles = [
+        self._handles += [
             model.register_forward_pre_hook(self._outer, with_kwargs=True),
             anatomy.vlm.register_forward_pre_hook(self._inner, with_kwargs=True),
         ]
@@ -68,7 +84,7 @@ class Attachment:
         refuse_outer(model, kwargs)
 
     def _inner(self, vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (), entering(self._anatomy, args, kwargs)
+        return (), entering(self._anatomy, args, kwargs, noted=self._noted)
 
 
 def is_attached(text: Any) -> bool:

@@ -1,59 +1,68 @@
-"""From a schedule and a model to a graph with reducers in it."""
+"""From a schedule and a model to graphs with reducers in them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from torch import fx
+from torch import fx, nn
 
 from eosdsl.ir.nodes import AttentionBias
-from eosdsl.ir.quantities import Quantity, Word
+from eosdsl.ir.quantities import Quantity
 from eosdsl.ir.schedule import Schedule, SiteReduction
-from eosdsl.lowering.anatomy import Anatomy
-from eosdsl.lowering.discrete import Plan, Reducer, bias_strength
-from eosdsl.lowering.insert import insert_reducers
-from eosdsl.lowering.masks import refuse_bias
-from eosdsl.lowering.probes import refuse_probes
+from eosdsl.lowering.anatomy import Anatomy, Tower
+from eosdsl.lowering.counting import counting
+from eosdsl.lowering.images import Wanted
+from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
+from eosdsl.lowering.placing import place_in_decoder, place_in_tower
 from eosdsl.lowering.refusals import refuse
-from eosdsl.lowering.trunk import trace
-from eosdsl.operators.needs import probes as probes_of
-from eosdsl.passes.infer_tokens import count_tokens
+from eosdsl.lowering.steps import Recount
+from eosdsl.lowering.trunk import TowerTrunk, Trunk, trace
 
-Counts = Callable[[int], tuple[tuple[int, ...], ...]]
-"""Original tokens of an image → anchors per reduction and group."""
+
+@dataclass(frozen=True)
+class LoweredTower:
+    """The graph of the tower's layers with reducers in it; `wanted`: what every image is to have at each of them."""
+
+    graph: fx.GraphModule
+    tower: Tower
+    wanted: Wanted
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """The graph of the decoder's trunk with a reducer at every site that does something; `first_site`: the first such
-    layer, None without any; `counts`: anchors that an image of any size is to have at every reduction."""
+    """The graph of the decoder's trunk with a reducer at every site that does something.
+
+    first_site: the first reduced layer, None without any; recount: what an image of any size is to have at every
+    reduction;
+    tower: where there are reductions in it; split: layers that are run in halves.
+    """
 
     graph: fx.GraphModule
     first_site: int | None
-    counts: Counts
+    recount: Recount
+    tower: LoweredTower | None = None
+    split: tuple[nn.Module, ...] = ()
 
 
-def build(schedule: Schedule, anatomy: Anatomy) -> Lowered:
-    """Lower a schedule for a model.
+def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower]) -> Lowered:
+    """Lower a schedule for a model; `find_tower` is called where something is reduced in the vision tower.
 
     Raises:
-        SpecError: E0436, E0437, E0439 where the schedule asks for what cannot be lowered for this model.
+        SpecError: E0433, E0436 to E0439, E0442 where the schedule asks for what cannot be lowered for this model.
     """
-    _refuse(schedule, anatomy)
+    _refuse_model(schedule)
     sites = effective(schedule.reductions)
-    starts = [site.site.layer for site in sites]
-    lasts = [start - 1 for start in (*starts[1:], len(anatomy.layers))]
-    layers = dict(enumerate(anatomy.layers))
-    strength = 0.0
-    reducers: list[Reducer] = []
-    for site, last in zip(sites, lasts[: len(sites)], strict=True):
-        strength = bias_strength(site) or strength
-        plan = Plan(site, schedule.reductions.index(site), last, strength, schedule.model.grid)
-        reducers.append(Reducer(plan, anatomy.config, anatomy.rotary, layers))
-    graph = insert_reducers(trace(anatomy.layers, anatomy.norm), reducers)
-    return Lowered(graph, starts[0] if starts else None, _counter(schedule))
+    in_tower = [site for site in sites if site.site.stream != "decoder"]
+    in_decoder = [site for site in sites if site.site.stream == "decoder"]
+    lowered_tower = _lower_tower(schedule, in_tower, find_tower()) if in_tower else None
+    placed = place_in_decoder(schedule, in_decoder, in_tower, anatomy)
+    graph = insert_into_decoder(trace(Trunk(anatomy.layers, anatomy.norm)), placed)
+    split = [anatomy.layers[index] for index in _in_halves(graph)]
+    if lowered_tower is not None:
+        split += [lowered_tower.tower.layers[index] for index in _in_halves(lowered_tower.graph)]
+    first = placed[0].boundary if placed else None
+    return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split))
 
 
 def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
@@ -70,6 +79,17 @@ def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
     return kept
 
 
+def _lower_tower(schedule: Schedule, sites: Sequence[SiteReduction], tower: Tower) -> LoweredTower:
+    inside, output = place_in_tower(schedule, sites, tower)
+    graph = insert_into_tower(trace(TowerTrunk(tower.layers)), inside, output, tower.feature_layer)
+    return LoweredTower(graph, tower, counting(schedule)(schedule.model.visual_tokens, ()))
+
+
+def _in_halves(graph: fx.GraphModule) -> list[int]:
+    """The layers that a graph runs in halves."""
+    return [int(name.removeprefix("mlp_")) for name, _ in graph.named_children() if name.startswith("mlp_")]
+
+
 def _retains_all(reduction: SiteReduction) -> bool:
     """Whether a site keeps every token of every image, whatever its size."""
     amounts = [group.amount for group in reduction.groups]
@@ -78,36 +98,11 @@ def _retains_all(reduction: SiteReduction) -> bool:
     return len(amounts) == 1 and amounts[0].verb == "retain" and whole and reduction.incoming == reduction.retained
 
 
-def _counter(schedule: Schedule) -> Counts:
+def _refuse_model(schedule: Schedule) -> None:
     known = schedule.model
-
-    @lru_cache(maxsize=256)
-    def counts(original: int) -> tuple[tuple[int, ...], ...]:
-        grid = known.grid if original == known.visual_tokens else None
-        return count_tokens(schedule.reductions, original, merge_area=known.merge_area, grid=grid)
-
-    return counts
-
-
-def _refuse(schedule: Schedule, anatomy: Anatomy) -> None:
-    for reduction in schedule.reductions:
-        _refuse_site(reduction)
-        refuse_probes(probes_of(reduction.groups), reduction.site.layer, reduction.span)
-        bias = reduction.bookkeeping.attention_bias
-        if isinstance(bias.strength, Word):
-            what = f"`attention_bias: {bias.strength.name}` is not built yet"
-            refuse("E0436", what, "write `log_size`, or a strength", span=bias.span)
-        if bias_strength(reduction):
-            refuse_bias(anatomy.config)
-    if schedule.model.decoder.sliding_layers:
+    if known.unsupported:
+        refuse("E0442", f"{known.name} cannot be compiled for yet: {known.unsupported[0]}", "plan works")
+    if known.decoder.rope != "1d":
+        refuse("E0442", f"{known.name} cannot be compiled for yet: its positions have several dimensions", "plan works")
+    if known.decoder.sliding_layers:
         refuse("E0433", "decoder layers with sliding-window attention are not supported yet")
-
-
-def _refuse_site(reduction: SiteReduction) -> None:
-    site, span = reduction.site, reduction.span
-    if site.stream != "decoder":
-        refuse("E0436", f"reductions at {site.stream.replace('_', ' ')} are not built yet", span=span)
-    if site.after_attention:
-        refuse("E0436", f"reductions after attention (decoder layer {site.layer}) are not built yet", span=span)
-    if any(group.count is None for group in reduction.groups):
-        refuse("E0436", f"budgets that depend on the image (decoder layer {site.layer}) are not built yet", span=span)

@@ -7,6 +7,7 @@ positions by it; `get_mask_sizes` gives the physical length, with the difference
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,43 +17,57 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from eosdsl.lowering.refusals import refuse
 
 
+@dataclass(frozen=True)
+class Coming:
+    """The rows that the next update brings. keep and bias cover them and those held; `removed` more are gone.
+
+    tail: rows behind the last visual token, None where no image comes; gap [B, 1]: how far positions of this layer fall
+    short of those that forwards come with, None: as before.
+    """
+
+    keep: Tensor | None
+    bias: Tensor | None
+    removed: int = 0
+    tail: int | None = None
+    gap: Tensor | None = None
+
+
 class ReducedLayer(DynamicLayer):
-    """keep [B, P] bool and bias [B, P] float32 over the P rows held, None where all count alike; `removed` rows are
-    gone.
+    """keep [B, P] bool and bias [B, P] float32 over the P rows held, None where all count alike; gap [B, 1] int64,
+    how far
+    positions fall short of the logical ones, None: not; `removed` rows are gone.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.keep: Tensor | None = None
         self.bias: Tensor | None = None
+        self.gap: Tensor | None = None
         self.removed = 0
         self.tail = 0
-        self._expected = False
+        self._coming: Coming | None = None
 
     @property
     def held(self) -> int:
         """Rows held (the physical length)."""
         return super().get_seq_length()
 
-    def expect(self, keep: Tensor | None, bias: Tensor | None, removed: int, tail: int | None) -> None:
-        """Announce the rows that the next update brings: keep and bias cover them, `removed` is how many more are gone.
-
-        tail: rows behind the last visual token of the update, None where it brings no image.
-        """
-        self.keep, self.bias = keep, bias
-        self.removed += removed
-        self._tail_to_come = tail
-        self._expected = True
+    def expect(self, coming: Coming) -> None:
+        """Announce what the next update brings."""
+        self._coming = coming
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        if not self._expected:
+        coming, self._coming = self._coming, None
+        if coming is None:
             refuse(
                 "E0446",
                 "the cache was filled by a reduced model and is used without its operator",
                 "start from an empty cache, or attach the operator that filled it",
             )
-        self._expected = False
-        self.tail = self.tail + key_states.shape[-2] if self._tail_to_come is None else self._tail_to_come
+        self.keep, self.bias = coming.keep, coming.bias
+        self.gap = self.gap if coming.gap is None else coming.gap
+        self.removed += coming.removed
+        self.tail = self.tail + key_states.shape[-2] if coming.tail is None else coming.tail
         return super().update(key_states, value_states, *args, **kwargs)
 
     def get_seq_length(self) -> int:
@@ -76,9 +91,8 @@ class ReducedLayer(DynamicLayer):
 
     def reset(self) -> None:
         super().reset()
-        self.keep = self.bias = None
+        self.keep = self.bias = self.gap = self._coming = None
         self.removed = self.tail = 0
-        self._expected = False
 
     def reorder_cache(self, beam_idx: Any) -> None:
         super().reorder_cache(beam_idx)
@@ -95,6 +109,7 @@ class ReducedLayer(DynamicLayer):
     def _map_state(self, change: Any) -> None:
         self.keep = None if self.keep is None else change(self.keep)
         self.bias = None if self.bias is None else change(self.bias)
+        self.gap = None if self.gap is None else change(self.gap)
 
 
 def prepare_cache(cache: Any, first: int, layers: int) -> None:

@@ -4,6 +4,7 @@ made.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import Parameter, signature
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from transformers.masking_utils import find_packed_sequence_indices
 
 from eosdsl.lowering.anatomy import Anatomy
+from eosdsl.lowering.arrivals import arrival_of, note_of
 from eosdsl.lowering.cache import refuse_cache
 from eosdsl.lowering.forward import LAYOUT
 from eosdsl.lowering.generating import prompt_rows
@@ -43,8 +45,10 @@ def refuse_outer(model: Any, kwargs: dict[str, Any]) -> None:
         refuse("E0435", "the model has no weights: it was built from its configuration alone")
 
 
-def entering(anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def entering(anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any], *, noted: bool) -> dict[str, Any]:
     """The keywords that a call of the vision-language model goes on with: visual features made, the layout added.
+
+    noted: the features must have been reduced in the tower, and say so.
 
     Raises:
         SpecError: E0431 to E0433, E0440 where the call cannot be right on a reduced sequence.
@@ -54,7 +58,7 @@ def entering(anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if call.get("pixel_values") is not None and not _encoded(call):
         call["mm_encoder_outputs"] = {"image": _features(anatomy.vlm, call)}
         call["pixel_values"] = None
-    return {**call, LAYOUT: _layout(anatomy, call)}
+    return {**call, LAYOUT: _layout(anatomy, call, noted=noted)}
 
 
 def _by_name(vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -75,18 +79,24 @@ def _features(vlm: Any, call: dict[str, Any]) -> Any:
     return vlm.get_image_features(**{**asked, "return_dict": True})
 
 
-def _layout(anatomy: Anatomy, call: dict[str, Any]) -> Layout | None:
+def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | None:
     if not _encoded(call):
         return None
     features = call["mm_encoder_outputs"]["image"].pooler_output
     cached = call.get("past_key_values") is not None
-    return read_layout(
+    layout = read_layout(
         call["input_ids"],
         call.get("attention_mask"),
         anatomy.image_token_id,
         [len(one) for one in features],
         None if cached else prompt_rows(),
     )
+    if layout is None or not noted:
+        return layout
+    notes = [note_of(one) for one in features]
+    if not all(notes):
+        refuse("E0447", "these visual features were made without the operator", "let the model encode the images")
+    return replace(layout, arrival=arrival_of([note for note in notes if note is not None]))
 
 
 def _refuse(anatomy: Anatomy, call: dict[str, Any]) -> None:

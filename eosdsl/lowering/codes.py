@@ -68,6 +68,11 @@ CODES: dict[str, tuple[str, str]] = {
         "Rows of a reduced layer no longer map one to one to tokens of the prompt, so a cache can be cropped "
         "only down to the end of the last reduced image.\n",
     ),
+    "E0442": (
+        "this model cannot be compiled for yet",
+        "Its family is known, so that `plan` counts tokens and costs, but running it reduced is not built in "
+        "this version.\n",
+    ),
     "E0443": (
         "a space cannot be compiled",
         "A `space` leaves values open; only an `operator` runs. Search the space, or sample an operator from it.\n",
@@ -80,6 +85,12 @@ CODES: dict[str, tuple[str, str]] = {
         "the cache was filled without this operator",
         "A cache that holds visual tokens that were never reduced, or were reduced by another operator, does "
         "not fit the layers of this one. Start from an empty cache.\n",
+    ),
+    "E0447": (
+        "visual features were made without the operator",
+        "The operator reduces in the vision tower, and this call brings features that passed the tower "
+        "without it. Give `pixel_values`, or features made by `get_image_features` while the operator is "
+        "attached.\n",
     ),
     "E0650": (
         "the model's weights cannot be loaded",

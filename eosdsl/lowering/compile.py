@@ -14,7 +14,7 @@ from eosdsl.cost.plan import Plan, plan_schedule
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.schedule import Schedule
-from eosdsl.lowering.anatomy import Anatomy, dissect, whole_model
+from eosdsl.lowering.anatomy import Anatomy, dissect, dissect_tower, whole_model
 from eosdsl.lowering.attach import Attachment, is_attached
 from eosdsl.lowering.build import Lowered, build
 from eosdsl.lowering.loading import load_model
@@ -34,7 +34,7 @@ class Compiled:
 
     Attributes:
         model: the transformers model, unmodified but for the attachment.
-        graph: the decoder's trunk with reducers in it.
+        graph: the decoder's trunk with reducers in it; tower_graph: the vision tower's, None where it is left alone.
         schedule: the program bound to the model: sites and counts.
         program: the program; source: the text it came from, None where it was given as a program.
         plan: tokens and costs, as `eosdsl.plan` gives them.
@@ -53,13 +53,17 @@ class Compiled:
         self.schedule = schedule
         self.model: Any = anatomy.model
         self._anatomy = anatomy
-        self._lowered = lowered
+        self.lowered = lowered
         self._attachment: Attachment | None = None
         self.attach()
 
     @property
     def graph(self) -> fx.GraphModule:
-        return self._lowered.graph
+        return self.lowered.graph
+
+    @property
+    def tower_graph(self) -> fx.GraphModule | None:
+        return self.lowered.tower.graph if self.lowered.tower is not None else None
 
     @property
     def plan(self) -> Plan:
@@ -67,7 +71,7 @@ class Compiled:
 
     def attach(self) -> Self:
         """Attach the operator (again). Raises SpecError (E0430) where the model carries one."""
-        self._attachment = Attachment(self._anatomy, self._lowered)
+        self._attachment = Attachment(self._anatomy, self.lowered)
         return self
 
     def detach(self) -> Any:
@@ -150,11 +154,12 @@ def compile_program(
     known = facts(whole_model(model) if given else model)
     schedule = bound(program, known, source)
     loaded = model if given else load_model(model, dtype=dtype, device=device)
-    anatomy = dissect(loaded, profiles()[known.family].torch)
+    names = profiles()[known.family].torch
+    anatomy = dissect(loaded, names)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
     try:
-        lowered = build(schedule, anatomy)
+        lowered = build(schedule, anatomy, lambda: dissect_tower(loaded, names, known))
     except SpecError as problem:
         raise SpecError(problem.diagnostics, source) from problem
     return Compiled(program, source, schedule, anatomy, lowered)

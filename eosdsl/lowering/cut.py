@@ -16,14 +16,14 @@ from eosdsl.operators.positions import Positions, row_positions
 @dataclass(frozen=True)
 class Cutting:
     """How rows are put back. `rewrites`: kept rows have new content or another order (false where all is pruned);
-    `positions` policy; `counts`: tokens each image has afterwards, known to the host (upper bounds where `exact`
-    is false).
+    `positions` policy; `counts`: tokens each image has afterwards, known to the host; `anchored`: every row has an
+    anchor among the tokens.
     """
 
     rewrites: bool
     positions: Positions
     counts: tuple[int, ...]
-    exact: bool = True
+    anchored: bool = True
 
 
 def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
@@ -40,14 +40,13 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
     source = torch.argsort(kept.to(torch.uint8), dim=1, stable=True)[:, kept.shape[1] - length :]
     moved = _moved(source, kept.shape[1])
     rows = moved[images.batch[:, None], images.rows.gather(1, slots)]
-    padded = not cutting.exact or any(own != length for own in lengths)
+    padded = any(own != length for own in lengths)
     hidden = stream.hidden.gather(1, source[:, :, None].expand(-1, -1, stream.hidden.shape[2]))
     positions = stream.positions.expand(source.shape[0], -1).gather(1, source)
     if cutting.rewrites:
         hidden = _put(hidden, images.batch, rows, reduction.valid, reduction.hidden.to(hidden.dtype))
         tokens = stream.positions.expand(source.shape[0], -1)[images.batch[:, None], images.rows]
-        taken = row_positions(cutting.positions, reduction, tokens)
-        positions = _put(positions, images.batch, rows, reduction.valid, taken)
+        positions = _put(positions, images.batch, rows, reduction.valid, _positions(reduction, cutting, tokens))
     return replace(
         stream,
         hidden=hidden,
@@ -58,6 +57,14 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
         lengths=lengths,
         removed=stream.removed + kept.shape[1] - length,
     )
+
+
+def _positions(reduction: Reduction, cutting: Cutting, tokens: Tensor) -> Tensor:
+    """Positions [G, K] by the policy; a row without an anchor takes the mean of what it is made of."""
+    taken = row_positions(cutting.positions, reduction, tokens)
+    if cutting.anchored or cutting.positions in ("mean", "median"):
+        return taken
+    return taken.where(reduction.anchors >= 0, row_positions("mean", reduction, tokens))
 
 
 def _lengths(stream: Stream, images: Images, cutting: Cutting) -> tuple[int, ...]:

@@ -97,6 +97,7 @@ def _entering(
         positions=position_ids,
         valid=None if keys_valid is None else keys_valid[:, -hidden.shape[1] :],
         keys_valid=keys_valid,
+        given=position_ids,
     )
     return stream if layout is None else _with_images(stream, layout)
 
@@ -105,16 +106,27 @@ def _counted(layout: Layout | None, lowered: Lowered) -> Layout | None:
     """The layout with what the schedule wants of each image."""
     if layout is None:
         return None
-    wanted = tuple(lowered.counts(original) for original in layout.images.originals)
-    return replace(layout, images=replace(layout.images, wanted=wanted))
+    images = layout.images
+    decided = ((),) * len(images.counts) if layout.arrival is None else layout.arrival.decided
+    wanted = tuple(lowered.recount(one, own) for one, own in zip(images.originals, decided, strict=True))
+    return replace(layout, images=replace(images, wanted=wanted, decided=decided))
 
 
 def _with_images(stream: Stream, layout: Layout) -> Stream:
     return replace(
         stream,
         valid=layout.valid,
+        start=_start(stream.positions, layout.valid),
         images=layout.images,
         queries=layout.queries,
         lengths=layout.lengths,
         tail=layout.tail,
+        arrival=layout.arrival,
     )
+
+
+def _start(positions: Tensor, valid: Tensor | None) -> Tensor:
+    """The position of the first row that is not padding, [1 or B, 1]."""
+    if valid is None:
+        return positions[:, :1]
+    return positions.expand(valid.shape[0], -1).gather(1, valid.int().argmax(dim=1, keepdim=True))

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eosdsl.lowering.refusals import refuse
+
+if TYPE_CHECKING:
+    from eosdsl.lowering.stream import Arrival
+
+
+Wanted = tuple[tuple[int | None, ...], ...]
+"""Anchors of an image by reduction and group; None where the image decides."""
+
+Decided = tuple[tuple[int, int], ...]
+"""(place of a reduction, tokens it kept of an image) where the number was the image's to decide."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +31,8 @@ class Images:
     where all are; sizes [G, N] float32: original tokens a row stands for; index [G, N] int64: its place in the
     unreduced image.
     Known to the host: `sequences`, the same as batch; `counts` and `originals`, tokens per image now and at the
-    start. `ascending`: rows of an image stand in the order of `index`. `wanted[g][site][group]`: the anchors that an
-    image is to have at each reduction of the schedule, counted ahead so that no graph has to.
+    start. `ascending`: rows of an image stand in the order of `index`. `wanted[g]`: what each image is to have at the
+    reductions of the schedule, counted ahead so that no graph has to; `decided[g]`: what adaptive ones decided.
     """
 
     batch: Tensor
@@ -33,7 +44,8 @@ class Images:
     counts: tuple[int, ...]
     originals: tuple[int, ...]
     ascending: bool = True
-    wanted: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    decided: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,8 @@ class Queries:
 class Layout:
     """A forward that brings images. `lengths`: rows of each sequence that are not padding; valid [B, L] bool or None.
 
-    `tail`: the rows behind the last visual token, at least that many in every sequence.
+    `tail`: the rows behind the last visual token, at least that many in every sequence. `arrival`: what the tower left
+    of the images, where it reduces them.
     """
 
     images: Images
@@ -61,6 +74,7 @@ class Layout:
     lengths: tuple[int, ...]
     valid: Tensor | None
     tail: int
+    arrival: Arrival | None = None
 
 
 def read_layout(

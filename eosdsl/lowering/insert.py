@@ -1,67 +1,193 @@
-"""The pass that puts reducers into a traced trunk. Uses behind a reducer are rewired; what comes before stays as it
+"""The passes that put reducers into a traced trunk. Uses behind a reducer are rewired; what comes before stays as it
 was.
+
+In the decoder's graph a reducer stands in front of a layer, or between a layer's halves, and gives what the layers
+behind it are called with. In the tower's graph the stream at the features that the model selects is an output of its
+own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
-from torch import fx
+from torch import fx, nn
 
-from eosdsl.lowering.discrete import Reducer
+from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
+from eosdsl.lowering.halves import AttentionHalf, KeptAttention, MlpHalf
+from eosdsl.lowering.stream import Stream
 from eosdsl.lowering.trunk import layer_nodes
 
-_REWIRED = ("attention_mask", "position_embeddings", "position_ids")
+DECODER = ("attention_mask", "position_embeddings", "position_ids")
+TOWER = ("attention_mask",)
+
+AnyReducer = Reducer | Arriving | TowerReducer
 
 
-def insert_reducers(graph_module: fx.GraphModule, reducers: Sequence[Reducer]) -> fx.GraphModule:
-    """A graph module with `reducers` (in order of their layers) each in front of its layer.
+@dataclass(frozen=True)
+class Placed:
+    """A reducer with its name in the graph; `middle`: between the halves of layer `boundary` - 1."""
 
-    Each reducer takes the stream, the hidden state, what it reads of earlier layers, and the cache; it returns the
-    stream of the layers behind it. With no reducers the graph is returned unchanged.
+    name: str
+    reducer: AnyReducer
+    middle: bool = False
+
+    @property
+    def boundary(self) -> int:
+        return self.reducer.plan.boundary
+
+
+@dataclass
+class _Threading:
+    """Where the walk over the layers has come to: the stream's node, and what layers are called with there."""
+
+    graph_module: fx.GraphModule
+    stream: fx.Node
+    parts: dict[str, fx.Node]
+    tail: tuple[fx.Node, ...]
+    entered: dict[int, tuple[fx.Node, ...]] = field(default_factory=dict[int, tuple[fx.Node, ...]])
+
+    def reduce(self, placed: Placed, hidden: fx.Node) -> fx.Node:
+        """Call a reducer on the rows of `hidden`; the rows that it leaves."""
+        opened = self.call(placed, hidden)
+        suffix = placed.name.removeprefix("at_")
+        create = self.graph_module.graph.create_node
+        parts = {
+            part: create("call_function", getattr, (opened, part), name=f"{part}_{suffix}")
+            for part in ("hidden", *self.parts)
+        }
+        left = parts.pop("hidden")
+        self.stream, self.parts = opened, parts
+        return left
+
+    def call(self, placed: Placed, hidden: fx.Node) -> fx.Node:
+        """The stream behind a reducer; nothing is rewired."""
+        self.graph_module.add_submodule(placed.name, placed.reducer)
+        read = () if isinstance(placed.reducer, Arriving) else placed.reducer.plan.inputs_read
+        past = {layer: self.entered[layer] for layer in read if layer in self.entered}
+        # the stubs of fx know no tuples inside dicts; its codegen does
+        arguments = (self.stream, hidden, past, *self.tail)
+        return self.graph_module.graph.call_module(placed.name, arguments)  # pyright: ignore[reportArgumentType]
+
+
+def insert_into_decoder(graph_module: fx.GraphModule, reducers: Sequence[Placed]) -> fx.GraphModule:
+    """The decoder's graph with `reducers`, those of one boundary in the order that they act. With none it is
+    unchanged.
     """
     if not reducers:
         return graph_module
+    inputs = _placeholders(graph_module)
+    with graph_module.graph.inserting_after(inputs["use_cache"]):
+        stream = graph_module.graph.placeholder("stream")
+    parts = {name: inputs[name] for name in DECODER}
+    threading = _Threading(graph_module, stream, parts, (inputs["past_key_values"],))
+    _walk(threading, reducers, frozenset())
+    return _finished(graph_module)
+
+
+def insert_into_tower(
+    graph_module: fx.GraphModule, reducers: Sequence[Placed], output: Placed | None, feature_layer: int
+) -> fx.GraphModule:
+    """The tower's graph with `reducers` inside and `output` at the features, those behind `feature_layer` layers.
+
+    It returns the last hidden state and the stream at the features, whose `hidden` they are.
+    """
+    inputs = _placeholders(graph_module)
     graph = graph_module.graph
-    inputs = {node.target: node for node in graph.nodes if node.op == "placeholder"}
-    with graph.inserting_after(inputs["use_cache"]):
+    with graph.inserting_after(inputs["attention_mask"]):
         stream = graph.placeholder("stream")
-    entered: dict[int, tuple[fx.Node, fx.Node]] = {}
-    current: dict[str, fx.Node] = {name: inputs[name] for name in _REWIRED}
-    at = {reducer.plan.layer: reducer for reducer in reducers}
-    for index, node in enumerate(layer_nodes(graph_module)):
-        reducer = at.get(index)
-        if reducer is not None:
-            stream, current = _insert(graph_module, node, reducer, stream, entered, inputs["past_key_values"])
-        for name in _REWIRED:
-            node.update_kwarg(name, current[name])
-        hidden = node.args[0]
-        assert isinstance(hidden, fx.Node)
-        entered[index] = (hidden, stream)
-    graph.lint()
+    threading = _Threading(graph_module, stream, {name: inputs[name] for name in TOWER}, ())
+    kept = {layer for one in (*reducers, *([output] if output else [])) for layer in one.reducer.plan.layers_read}
+    features = _walk(threading, reducers, kept, (feature_layer, output))
+    last = next(node for node in graph.nodes if node.op == "output")
+    last.args = ((last.args[0], features),)
+    return _finished(graph_module)
+
+
+def with_hidden(stream: Stream, hidden: object) -> Stream:
+    """The stream with these rows (a node of the tower's graph)."""
+    return replace(stream, hidden=hidden)  # pyright: ignore[reportArgumentType]  # a tensor where it runs, a node in the graph
+
+
+def _walk(
+    threading: _Threading,
+    reducers: Sequence[Placed],
+    kept: Set[int],
+    features_at: tuple[int, Placed | None] | None = None,
+) -> fx.Node | None:
+    """Go through the layers, put every reducer in its place; the node of the stream at the features, if asked for."""
+    graph = threading.graph_module.graph
+    features = None
+    nodes = layer_nodes(threading.graph_module)
+    for index, node in enumerate(nodes):
+        with graph.inserting_before(node):
+            for placed in _at(reducers, index, middle=False):
+                node.update_arg(0, threading.reduce(placed, _input(node)))
+            _call_with(node, threading.parts)
+            between = _at(reducers, index + 1, middle=True)
+            threading.entered[index] = (_input(node), threading.stream)
+            keeps = index in kept
+            out = _split(threading, node, index, between, keeps) if between or keeps else node
+            if features_at is not None and features_at[0] == index + 1:
+                features = _features(threading, node, out, features_at[1])
+    return features
+
+
+def _split(threading: _Threading, node: fx.Node, index: int, between: Sequence[Placed], keeps: bool) -> fx.Node:
+    """Put two halves in place of a layer's node, and reducers between them; the node of the second half."""
+    module, graph = threading.graph_module, threading.graph_module.graph
+    layer = module.get_submodule(str(node.target))
+    entered = _input(node)
+    first: nn.Module = KeptAttention(layer) if keeps else AttentionHalf(layer)
+    module.add_submodule(f"attention_{index}", first)
+    half = graph.call_module(f"attention_{index}", node.args, dict(node.kwargs))
+    middle = half
+    if keeps:
+        middle = graph.create_node("call_function", getattr, (half, "hidden"), name=f"middle_{index}")
+        threading.entered[index] = (*threading.entered[index], half)
+    for placed in between:
+        middle = threading.reduce(placed, middle)
+    module.add_submodule(f"mlp_{index}", MlpHalf(layer))
+    second = graph.call_module(f"mlp_{index}", (entered, middle))
+    node.replace_all_uses_with(second)
+    graph.erase_node(node)
+    return second
+
+
+def _features(threading: _Threading, node: fx.Node, out: fx.Node, output: Placed | None) -> fx.Node:
+    graph = threading.graph_module.graph
+    after = out if out is not node else node
+    with graph.inserting_after(after):
+        if output is not None:
+            return threading.call(output, after)
+        return graph.call_function(with_hidden, (threading.stream, after))
+
+
+def _at(reducers: Sequence[Placed], boundary: int, *, middle: bool) -> list[Placed]:
+    return [placed for placed in reducers if placed.boundary == boundary and placed.middle is middle]
+
+
+def _input(node: fx.Node) -> fx.Node:
+    hidden = node.args[0]
+    assert isinstance(hidden, fx.Node)
+    return hidden
+
+
+def _call_with(node: fx.Node, parts: Mapping[str, fx.Node]) -> None:
+    """Have a layer called with these parts of the stream."""
+    if not node.kwargs:  # the tower's layers take their mask as the second argument
+        node.update_arg(1, parts["attention_mask"])
+        return
+    for name, part in parts.items():
+        node.update_kwarg(name, part)
+
+
+def _placeholders(graph_module: fx.GraphModule) -> dict[str, fx.Node]:
+    return {str(node.target): node for node in graph_module.graph.nodes if node.op == "placeholder"}
+
+
+def _finished(graph_module: fx.GraphModule) -> fx.GraphModule:
+    graph_module.graph.lint()
     graph_module.recompile()
+    graph_module.delete_all_unused_submodules()
     return graph_module
-
-
-def _insert(
-    graph_module: fx.GraphModule,
-    layer_node: fx.Node,
-    reducer: Reducer,
-    stream: fx.Node,
-    entered: Mapping[int, tuple[fx.Node, fx.Node]],
-    cache: fx.Node,
-) -> tuple[fx.Node, dict[str, fx.Node]]:
-    """Put one reducer in front of a layer; the new stream, and what the layers behind it are called with."""
-    graph = graph_module.graph
-    name = f"at_layer_{reducer.plan.layer}"
-    graph_module.add_submodule(name, reducer)
-    read = {layer: entered[layer] for layer in reducer.layers_read() if layer in entered}
-    with graph.inserting_before(layer_node):
-        # the type stubs of fx know no tuples inside dicts; its codegen does
-        opened = graph.call_module(name, (stream, layer_node.args[0], read, cache))  # pyright: ignore[reportArgumentType]
-        parts = {
-            part: graph.create_node("call_function", getattr, (opened, part), name=f"{part}_{reducer.plan.layer}")
-            for part in ("hidden", *_REWIRED)
-        }
-    layer_node.update_arg(0, parts.pop("hidden"))
-    return opened, parts

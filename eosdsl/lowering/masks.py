@@ -36,6 +36,20 @@ def segment_mask(
     return mask if bias is None else _biased(config, mask, bias, hidden.dtype)
 
 
+def bias_mask(config: Any, hidden: Tensor, keep: Tensor | None, bias: Tensor | None) -> Tensor | None:
+    """The mask for layers in which every row attends to all others (those kept): [B, 1, 1, T] added to logits.
+
+    None where there is nothing to add.
+    """
+    if keep is None and bias is None:
+        return None
+    refuse_bias(config)
+    added = torch.zeros(hidden.shape[:2], device=hidden.device) if bias is None else bias
+    if keep is not None:
+        added = added.masked_fill(~keep, torch.finfo(hidden.dtype).min)
+    return added.to(hidden.dtype)[:, None, None, :]
+
+
 def _biased(config: Any, mask: Any, bias: Tensor, dtype: torch.dtype) -> Tensor:
     refuse_bias(config)
     least = torch.finfo(dtype).min

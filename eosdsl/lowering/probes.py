@@ -1,6 +1,8 @@
-"""What scores and similarities ask of the decoder: attention of a few query rows, keys, values. Recomputed, never
-recorded:
-sdpa and flash attention return no weights, and no model is switched to eager for it.
+"""What scores and similarities ask of a site: attention of a few query rows, keys, values, the question.
+
+Recomputed from what layers hold, never recorded: sdpa and flash attention return no weights, and no model is switched
+to eager for it. Layers are counted by boundaries: boundary b lies behind the attention of layer b - 1 and in front of
+layer b.
 """
 
 from __future__ import annotations
@@ -15,18 +17,16 @@ from eosdsl.lowering.images import Images
 from eosdsl.lowering.projections import project, rotate, scaling
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
-from eosdsl.operators.base import AttentionProbe, AttentionRows, KeysProbe, Probe, ValuesProbe
+from eosdsl.operators.base import AttentionProbe, AttentionRows, KeysProbe, LearnedProbe, Probe, TextProbe, ValuesProbe
 from eosdsl.source import Span
-
-QUERIES = ("last", "text", "all")
 
 
 @dataclass(frozen=True)
 class View:
-    """A decoder layer as seen from a site: the module, the rows that enter(ed) it, and the keys it holds.
+    """A layer as seen from a site: the module, the rows that enter(ed) it, and the keys it holds.
 
-    hidden [B, L, D]; held: keys and values [B, H_kv, T, head width] in the cache, the L rows included where `ran`;
-    keep [B, T] and bias [B, T] as in `Stream.keys_valid`, `keys_bias`, over all T keys.
+    hidden [B, L, D]; held: keys and values [B, H_kv, T, head width], the L rows included where `ran`; keep [B, T] and
+    bias [B, T] as in `Stream.keys_valid`, `keys_bias`, over all T keys.
     """
 
     layer: nn.Module
@@ -44,45 +44,68 @@ class View:
 
 @dataclass(frozen=True)
 class Readings:
-    """Answers to probes, per image: attention [G, H, R, N], keys and values [G, N, F] with heads side by side."""
+    """Answers to probes, per image: attention [G, H, R, N]; keys and values [G, N, F], heads side by side (decoder) or
+    their mean (tower); text [G, T, F] with text_valid [G, T]."""
 
     attention: Mapping[AttentionProbe, AttentionRows]
     keys: Tensor | None = None
     values: Tensor | None = None
+    text: Tensor | None = None
+    text_valid: Tensor | None = None
 
 
-def layer_of(probe: Probe, site: int) -> int:
-    """The decoder layer that a probe at a site means."""
-    if not isinstance(probe, AttentionProbe) or probe.layer == "previous":
-        return site - 1
-    return site if probe.layer == "next" else probe.layer
+def layers_of(probe: Probe, boundary: int) -> tuple[int, ...]:
+    """The layers that a probe at a boundary looks into."""
+    if isinstance(probe, KeysProbe | ValuesProbe):
+        return (boundary - 1,)
+    if not isinstance(probe, AttentionProbe):
+        return ()
+    return (_layer(probe, boundary),)
 
 
-def refuse_probes(probes: Iterable[Probe], site: int, span: Span | None = None) -> None:
-    """Raise SpecError (E0437) where the decoder cannot answer."""
+def inputs_of(probe: Probe, boundary: int) -> tuple[int, ...]:
+    """The layers whose entering rows a probe needs; raters are chosen among the embedded rows."""
+    raters = isinstance(probe, AttentionProbe) and probe.query == "raters"
+    return (*layers_of(probe, boundary), *((0,) if raters else ()))
+
+
+def refuse_probes(probes: Iterable[Probe], boundary: int, *, tower: bool, span: Span | None = None) -> None:
+    """Raise SpecError (E0437) where the stream cannot answer."""
+    queries = ("cls", "visual", "all") if tower else ("last", "text", "raters", "visual", "all")
     for probe in probes:
-        if isinstance(probe, AttentionProbe) and probe.query not in QUERIES:
-            refuse("E0437", f"attention(query: {probe.query}) cannot be read at decoder layer {site}", span=span)
-        if not 0 <= layer_of(probe, site) <= site:
-            where = "before" if layer_of(probe, site) < 0 else "after"
-            refuse("E0437", f"at decoder layer {site} a score reads a layer {where} those that there are", span=span)
+        if isinstance(probe, LearnedProbe):
+            refuse("E0437", f"`learned({probe.module})` needs a trained module, and none comes with a spec", span=span)
+        if isinstance(probe, AttentionProbe) and probe.query not in queries:
+            refuse("E0437", f"attention(query: {probe.query}) cannot be read at this site", span=span)
+        if not all(0 <= layer <= boundary for layer in layers_of(probe, boundary)):
+            refuse("E0437", "a score reads a layer that has not run where it stands", span=span)
 
 
-def read(probes: Iterable[Probe], views: Mapping[int, View], site: int, images: Images) -> Readings:
-    """Answer probes at decoder layer `site` for the images there; `views` has a layer's view by its index."""
+def read(
+    probes: Iterable[Probe], views: Mapping[int, View], boundary: int, stream: Stream, embedded: View | None
+) -> Readings:
+    """Answer probes for the images of a stream at a boundary. views: by layer; embedded: layer 0, for raters."""
+    images = stream.images
+    assert images is not None
     attention: dict[AttentionProbe, AttentionRows] = {}
-    keys = values = None
+    keys = values = text = text_valid = None
     for probe in probes:
-        view = views[layer_of(probe, site)]
-        columns = _rows_at(view.stream, images)
-        if isinstance(probe, AttentionProbe):
-            attention[probe] = _attention_rows(view, probe, images, columns)
+        if isinstance(probe, TextProbe):
+            text, text_valid = _text(stream, images)
+        elif isinstance(probe, AttentionProbe):
+            raters = _raters(embedded, images) if probe.query == "raters" and embedded is not None else None
+            attention[probe] = _attention_rows(views[_layer(probe, boundary)], probe, images, raters)
         elif isinstance(probe, KeysProbe):
-            keys = _of_images(_keys(view), view, images, columns)
-        else:
-            assert isinstance(probe, ValuesProbe)
-            values = _of_images(_values(view), view, images, columns)
-    return Readings(attention, keys, values)
+            keys = _of_images(_keys(views[boundary - 1]), views[boundary - 1], images)
+        elif isinstance(probe, ValuesProbe):
+            values = _of_images(_values(views[boundary - 1]), views[boundary - 1], images)
+    return Readings(attention, keys, values, text, text_valid)
+
+
+def _layer(probe: AttentionProbe, boundary: int) -> int:
+    if probe.layer == "previous":
+        return boundary - 1
+    return boundary if probe.layer == "next" else probe.layer
 
 
 def _keys(view: View) -> Tensor:
@@ -112,16 +135,44 @@ def _rows_at(stream: Stream, images: Images) -> Tensor:
     return then.rows.gather(1, same.int().argmax(dim=2))
 
 
-def _of_images(heads: Tensor, view: View, images: Images, columns: Tensor) -> Tensor:
-    """[B, H, T, head width] → the tokens of each image, heads side by side: [G, N, H * head width]."""
+def _of_images(heads: Tensor, view: View, images: Images) -> Tensor:
+    """[B, H, T, head width] → the tokens of each image: [G, N, H * head width], in the tower the mean [G, N, head
+    width].
+    """
     past = heads.shape[2] - view.rows
-    rows = heads.transpose(1, 2)[images.batch[:, None], columns + past]
-    return rows.flatten(2)
+    rows = heads.transpose(1, 2)[images.batch[:, None], _rows_at(view.stream, images) + past]
+    return rows.mean(dim=2) if view.stream.tower else rows.flatten(2)
 
 
-def _attention_rows(view: View, probe: AttentionProbe, images: Images, columns: Tensor) -> AttentionRows:
+def _text(stream: Stream, images: Images) -> tuple[Tensor, Tensor]:
+    """The rows of the question behind each image, as they are at the site: [G, T, D], and which of them count."""
+    queries = stream.queries
+    assert queries is not None
+    return stream.hidden[images.batch[:, None], queries.text[images.batch]], queries.text_after
+
+
+def _raters(embedded: View, images: Images) -> Tensor:
+    """[G, R] bool: text rows that look at their image more than the average one (SparseVLM, arXiv 2410.04417).
+
+    On the embedded rows: each visual row's softmax over the text rows behind it, its mean over the visual rows.
+    """
+    stream = embedded.stream
+    then = stream.images
+    assert then is not None
+    text, counts = _text(stream, images)
+    visual = embedded.hidden[images.batch[:, None], then.rows]
+    looks = torch.matmul(visual.float(), text.float().transpose(1, 2))
+    shares = looks.masked_fill(~counts[:, None, :], torch.finfo(looks.dtype).min).softmax(dim=2)
+    if then.valid is not None:
+        shares = shares * then.valid[:, :, None]
+    told = shares.sum(dim=1)
+    average = (told * counts).sum(dim=1, keepdim=True) / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    return counts & (told > average)
+
+
+def _attention_rows(view: View, probe: AttentionProbe, images: Images, raters: Tensor | None) -> AttentionRows:
     asked, row_valid = _asked_rows(view.stream, probe.query, images, view.rows)
-    weights = _attention(view, asked)
+    weights = _attention(view, asked, concatenated=probe.concatenated)
     past = weights.shape[3] - view.rows
     heads = torch.arange(weights.shape[1], device=weights.device)
     rows = torch.arange(weights.shape[2], device=weights.device)
@@ -129,43 +180,79 @@ def _attention_rows(view: View, probe: AttentionProbe, images: Images, columns: 
         images.batch[:, None, None, None],
         heads[None, :, None, None],
         rows[None, None, :, None],
-        (columns + past)[:, None, None, :],
+        (_rows_at(view.stream, images) + past)[:, None, None, :],
     ]
-    return AttentionRows(own, row_valid)
+    return AttentionRows(own, row_valid if raters is None else raters)
 
 
 def _asked_rows(stream: Stream, query: str, images: Images, length: int) -> tuple[Tensor, Tensor | None]:
     """The rows asked, [B, R], and which of them count for each image, [G, R] (None: all)."""
     queries = stream.queries
     assert queries is not None
-    if query == "last":
+    if query in ("last", "cls"):
         return queries.last[:, None], None
-    if query == "text":
+    if query in ("text", "raters"):
         return queries.text, queries.text_after
     batch = queries.last.shape[0]
     every = torch.arange(length, device=queries.last.device).expand(batch, length)
+    if query == "visual":
+        return every, _visual_rows(stream, length)
     counting = stream.valid if queries.in_prompt is None else queries.in_prompt
     if counting is not None and stream.valid is not None:
         counting = counting & stream.valid
     return every, None if counting is None else counting[images.batch]
 
 
-def _attention(view: View, asked: Tensor) -> Tensor:
+def _visual_rows(stream: Stream, length: int) -> Tensor:
+    """[G, L] bool: the rows that are tokens of each image."""
+    images = stream.images
+    assert images is not None
+    rows = images.rows if images.valid is None else images.rows.where(images.valid, length)
+    marked = torch.zeros(rows.shape[0], length + 1, dtype=torch.bool, device=rows.device)
+    return marked.scatter(1, rows, True)[:, :length]
+
+
+def _attention(view: View, asked: Tensor, *, concatenated: bool) -> Tensor:
     """Post-softmax attention of the rows `asked` [B, R] over all keys, float32 [B, H, R, T]."""
     keys = _keys(view)
-    batch, kv_heads, total, width = keys.shape
-    rows = asked.shape[1]
-    hidden = view.hidden.gather(1, asked[:, :, None].expand(-1, -1, view.hidden.shape[2]))
-    rope = tuple(_rope_rows(table, asked) for table in view.stream.position_embeddings)
-    queries = rotate(view.layer, project(view.layer, hidden, "q"), (rope[0], rope[1]))
-    grouped = queries.reshape(batch, kv_heads, -1, width)
-    logits = torch.matmul(grouped, keys.transpose(2, 3)).view(batch, -1, rows, total).float() * scaling(view.layer)
+    total = keys.shape[2]
+    queries = _queries(view, asked)
+    factor = scaling(view.layer)
+    if concatenated:
+        heads = queries.shape[1]
+        keys = keys.repeat_interleave(heads // keys.shape[1], dim=1)
+        keys, queries = (t.transpose(1, 2).flatten(2)[:, None] for t in (keys, queries))
+        factor /= heads**0.5
+    logits = _dot(queries, keys) * factor
     if view.bias is not None:
         logits = logits + view.bias[:, None, None, :]
+    seen = _seen(view, asked, total)
+    if seen is not None:
+        logits = logits.masked_fill(~seen[:, None], torch.finfo(logits.dtype).min)
+    return logits.softmax(dim=-1)
+
+
+def _queries(view: View, asked: Tensor) -> Tensor:
+    hidden = view.hidden.gather(1, asked[:, :, None].expand(-1, -1, view.hidden.shape[2]))
+    rope = view.stream.position_embeddings
+    if rope is not None:
+        rope = (_rope_rows(rope[0], asked), _rope_rows(rope[1], asked))
+    return rotate(view.layer, project(view.layer, hidden, "q"), rope)
+
+
+def _dot(queries: Tensor, keys: Tensor) -> Tensor:
+    """[B, H, R, d] · [B, H_kv, T, d] → float32 [B, H, R, T]; heads that share keys are not given copies of them."""
+    batch, kv_heads, total, width = keys.shape
+    grouped = queries.reshape(batch, kv_heads, -1, width)
+    return torch.matmul(grouped, keys.transpose(2, 3)).view(batch, -1, queries.shape[2], total).float()
+
+
+def _seen(view: View, asked: Tensor, total: int) -> Tensor | None:
+    """[B, R, T] bool: keys that a row attends to; None where every row attends to all (in the tower)."""
+    if view.stream.tower:
+        return None if view.keep is None else view.keep[:, None, :].expand(-1, asked.shape[1], -1)
     seen = torch.arange(total, device=asked.device) <= (asked + total - view.rows)[:, :, None]
-    if view.keep is not None:
-        seen = seen & view.keep[:, None, :]
-    return logits.masked_fill(~seen[:, None], torch.finfo(logits.dtype).min).softmax(dim=-1)
+    return seen if view.keep is None else seen & view.keep[:, None, :]
 
 
 def _rope_rows(table: Tensor, asked: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
-"""The inside of a decoder layer that scores need: its norm, its projections, its rotation. Nothing else looks in
-there.
+"""The inside of a layer that scores need: its norms, its projections, its rotation. Nothing else looks in there.
+
+Decoder layers of the Llama kind and encoder layers of CLIP and SigLIP differ in names only.
 """
 
 from __future__ import annotations
@@ -14,27 +15,35 @@ Rope = tuple[Tensor, Tensor]
 
 
 def project(layer: Any, hidden: Tensor, which: Which) -> Tensor:
-    """Queries, keys or values of rows entering a layer, heads apart, before rotation: [B, R, D] → [B, H, R, head
-    width].
-    """
+    """Queries, keys or values of rows entering a layer, heads apart, not rotated: [B, R, D] → [B, H, R, head width]."""
     attention = layer.self_attn
-    normed = layer.input_layernorm(hidden)
-    rows = getattr(attention, f"{which}_proj")(normed)
+    rows = getattr(attention, f"{which}_proj")(before_attention(layer)(hidden))
     heads = rows.view(*rows.shape[:-1], -1, attention.head_dim)
     norm = getattr(attention, f"{which}_norm", None)
     return (heads if norm is None else norm(heads)).transpose(1, 2)
 
 
-def rotate(layer: nn.Module, heads: Tensor, rope: Rope) -> Tensor:
-    """Rotate queries or keys [B, H, R, head width] by rope: (cos, sin), each [1 or B, R, head width]."""
-    modelling = sys.modules[type(_attention(layer)).__module__]
+def rotate(layer: Any, heads: Tensor, rope: Rope | None) -> Tensor:
+    """Rotate queries or keys [B, H, R, head width] by rope: (cos, sin), each [1 or B, R, head width]; None: leave
+    them.
+    """
+    if rope is None:
+        return heads
+    modelling = sys.modules[type(layer.self_attn).__module__]
     return modelling.apply_rotary_pos_emb(heads, heads, *rope)[0]
 
 
-def scaling(layer: nn.Module) -> float:
+def scaling(layer: Any) -> float:
     """The factor on the dot products of queries and keys."""
-    return float(_attention(layer).scaling)
+    attention = layer.self_attn
+    return float(getattr(attention, "scaling", None) or attention.scale)
 
 
-def _attention(layer: Any) -> Any:
-    return layer.self_attn
+def before_attention(layer: Any) -> nn.Module:
+    """The norm in front of a layer's attention."""
+    return layer.input_layernorm if hasattr(layer, "input_layernorm") else layer.layer_norm1
+
+
+def before_mlp(layer: Any) -> nn.Module:
+    """The norm in front of a layer's MLP."""
+    return layer.post_attention_layernorm if hasattr(layer, "post_attention_layernorm") else layer.layer_norm2

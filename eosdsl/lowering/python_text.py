@@ -1,4 +1,4 @@
-"""The rewritten graph as Python that a person reads. The same program on the same model gives the same text."""
+"""The rewritten graphs as Python that a person reads. The same program on the same model gives the same text."""
 
 from __future__ import annotations
 
@@ -11,30 +11,49 @@ from torch import fx
 from eosdsl.ir.nodes import Mix
 from eosdsl.ir.schedule import BoundGroup, Schedule
 from eosdsl.ir.spell import spell_call, spell_score, spell_value
-from eosdsl.lowering.discrete import Reducer
+from eosdsl.lowering.build import Lowered
+from eosdsl.lowering.discrete import Reducer, TowerReducer
 
 _WIDTH = 118
 
 
-def graph_text(graph: fx.GraphModule, schedule: Schedule) -> str:
-    """A commented `forward(self, …)` of the decoder's trunk, its reducers included."""
-    lines = list(_header(graph, schedule))
-    body = [line for node in graph.graph.nodes for line in _node(node)]
+def graph_text(lowered: Lowered, schedule: Schedule) -> str:
+    """A commented `forward(self, …)` of the decoder's trunk, and a `tower(self, …)` where the tower is reduced."""
+    model, name = schedule.model.name, schedule.name
+    lines = [
+        f"# The decoder of {model} with {name}: from embedded rows to normed rows.",
+        "# layer_0, layer_1, … and norm are the model's own modules, called as it calls them. `stream` says which",
+        "# rows are visual tokens of which image; every at_… returns the stream of the layers behind it.",
+        "# This file is for reading: eosdsl.load compiles operator.eos again.",
+        *_reducers(lowered.graph),
+        *_function("forward", lowered.graph),
+    ]
+    if lowered.tower is not None:
+        lines += [
+            "",
+            "",
+            f"# The vision tower of {model} with {name}: its last hidden state, and the stream at the features.",
+            *_reducers(lowered.tower.graph),
+            *_function("tower", lowered.tower.graph),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _function(name: str, graph: fx.GraphModule) -> Iterator[str]:
     arguments = ", ".join(["self", *(str(node.target) for node in graph.graph.nodes if node.op == "placeholder")])
-    return "\n".join([*lines, "", "", *_wrapped(f"def forward({arguments}):", ""), *body]) + "\n"
+    yield from ("", "")
+    yield from _wrapped(f"def {name}({arguments}):", "")
+    for node in graph.graph.nodes:
+        yield from _node(node)
 
 
-def _header(graph: fx.GraphModule, schedule: Schedule) -> Iterator[str]:
-    yield f"# The decoder of {schedule.model.name} with {schedule.name}: from embedded rows to normed rows."
-    yield "# layer_0, layer_1, … and norm are the model's own modules, called as it calls them. `stream` says which"
-    yield "# rows are visual tokens of which image; every at_layer_… returns the stream of the layers behind it."
-    yield "# This file is for reading: eosdsl.load compiles operator.eos again."
-    for module in graph.children():
-        if not isinstance(module, Reducer):
+def _reducers(graph: fx.GraphModule) -> Iterator[str]:
+    for name, module in graph.named_children():
+        if not isinstance(module, Reducer | TowerReducer):
             continue
         site = module.plan.site
         yield "#"
-        yield f"# at_layer_{site.site.layer}: {site.incoming} -> {site.retained} visual tokens an image"
+        yield f"# {name}: {site.incoming} -> {site.retained} tokens an image"
         for group in site.groups:
             yield from textwrap.wrap(_group(group), _WIDTH, initial_indent="#   ", subsequent_indent="#   ")
 
@@ -46,24 +65,26 @@ def _group(group: BoundGroup) -> str:
         via = f"mix({parts})"
     else:
         via = spell_value(behaviour)
-    return f"{group.count} by {spell_score(group.score)} pick {spell_call(group.pick)} via {via}"
+    count = group.count if group.count is not None else "as many as the image decides"
+    return f"{count} by {spell_score(group.score)} pick {spell_call(group.pick)} via {via}"
 
 
 def _node(node: fx.Node) -> list[str]:
-    if node.op == "call_module":
-        given = [*(_argument(one) for one in node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())]
-        return _wrapped(f"{node.name} = self.{node.target}({', '.join(given)})", "    ")
-    if node.op == "call_function":
+    if node.op == "output":
+        return [f"    return {_argument(node.args[0])}"]
+    if node.op == "call_function" and node.target is getattr:
         owner, part = node.args
         return [f"    {node.name} = {_argument(owner)}.{part}"]
-    return [f"    return {_argument(node.args[0])}"] if node.op == "output" else []
+    called = f"self.{node.target}" if node.op == "call_module" else getattr(node.target, "__name__", "")
+    given = [*(_argument(one) for one in node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())]
+    return [] if node.op == "placeholder" else _wrapped(f"{node.name} = {called}({', '.join(given)})", "    ")
 
 
 def _argument(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {_argument(one)}" for key, one in value.items()) + "}"
     if isinstance(value, tuple):
-        return "(" + ", ".join(_argument(one) for one in value) + ")"
+        return "(" + ", ".join(_argument(one) for one in value) + ("," if len(value) == 1 else "") + ")"
     return value.name if isinstance(value, fx.Node) else repr(value)
 
 

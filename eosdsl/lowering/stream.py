@@ -1,4 +1,4 @@
-"""What runs between decoder layers besides the hidden state."""
+"""What runs between layers besides the hidden state, in the language model and in the vision tower."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from eosdsl.lowering.images import Images, Queries
+from eosdsl.lowering.images import Decided, Images, Queries
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,20 @@ class Stream:
     hidden [B, L, D]. What the layers are called with: attention_mask in the format of the attention implementation,
     position_embeddings (cos, sin) each [1 or B, L, head width], position_ids. positions [1 or B, L] int64: the
     positions that position_embeddings were made of. valid [B, L] bool: rows that are not padding, None where all are.
-    keys_valid [B, T] bool and keys_bias [B, T] float32 (added to the logits of a key): None where all count alike.
-    images and queries are None in a forward that brings no image; lengths: rows that are not padding, per sequence.
-    strength: of the bias by log size in force. removed: rows fewer than entered layer 0.
-    tail: rows behind the last visual token, in every sequence.
+    keys_valid [B, T] bool and keys_bias [B, T] float32 (added to the logits of a key):
+    None where all count alike. images and queries are None in a forward that brings no image; lengths: rows that are
+    not padding, per sequence. strength: of the bias by log size in force. removed: rows fewer than entered layer 0.
+    tail: rows behind the last visual token, in every sequence. arrival: what the tower left of the images, until the
+    language model has taken it in. given [1 or B, L]: the positions that the forward came with, of the rows that
+    entered layer 0; start [1 or B, 1]: that of the first row that is not padding.
+
+    In the tower every image is a sequence of its own; rows attend to all others, there are no position embeddings,
+    and positions are places in the unreduced image (its first row, a CLS if there is one, counted).
     """
 
     hidden: Tensor
     attention_mask: object
-    position_embeddings: tuple[Tensor, Tensor]
+    position_embeddings: tuple[Tensor, Tensor] | None
     position_ids: Tensor | None
     positions: Tensor
     valid: Tensor | None = None
@@ -36,3 +41,24 @@ class Stream:
     strength: float = 0.0
     removed: int = 0
     tail: int = 0
+    arrival: Arrival | None = None
+    given: Tensor | None = None
+    start: Tensor | None = None
+    tower: bool = False
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What the vision tower left of G images: K rows each, at the first K placeholders of their image.
+
+    places [G, K] int64: the placeholder whose position a row takes; index [G, K] int64: its place in the unreduced
+    image; sizes [G, K] float32; valid [G, K] bool, None where all count. Known to the host: counts, rows per image;
+    decided, what adaptive reductions of the tower kept.
+    """
+
+    places: Tensor
+    index: Tensor
+    sizes: Tensor
+    valid: Tensor | None
+    counts: tuple[int, ...]
+    decided: tuple[Decided, ...]

@@ -1,6 +1,4 @@
-"""Our own trunk of a decoder: a loop over its layers, then its norm. This is what is traced, never a forward of
-transformers.
-"""
+"""Our own trunks: a loop over a model's layers. These are what is traced, never a forward of transformers."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 LAYER = "layer_{}"
-"""How a decoder layer is called in the graph."""
+"""How a layer is called in the graph."""
 
 
 class Trunk(nn.Module):
@@ -18,9 +16,7 @@ class Trunk(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Module], norm: nn.Module) -> None:
         super().__init__()
-        self.names = [LAYER.format(index) for index in range(len(layers))]
-        for name, layer in zip(self.names, layers, strict=True):
-            self.add_module(name, layer)
+        self.names = _add_layers(self, layers)
         self.norm = norm
 
     def forward(
@@ -45,6 +41,20 @@ class Trunk(nn.Module):
         return self.norm(hidden_states)
 
 
+class TowerTrunk(nn.Module):
+    """Encoder layers, called as transformers calls them."""
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.names = _add_layers(self, layers)
+
+    def forward(self, hidden_states: Tensor, attention_mask: Any) -> Tensor:
+        """hidden_states [G, L, D] → [G, L, D]."""
+        for name in self.names:
+            hidden_states = getattr(self, name)(hidden_states, attention_mask)
+        return hidden_states
+
+
 class _Layers(fx.Tracer):
     """Every layer is a leaf: what happens inside stays transformers' business."""
 
@@ -52,16 +62,22 @@ class _Layers(fx.Tracer):
         return True
 
 
-def trace(layers: Sequence[nn.Module], norm: nn.Module) -> fx.GraphModule:
+def trace(trunk: Trunk | TowerTrunk) -> fx.GraphModule:
     """The trunk as a graph: one node for each layer, in order."""
-    trunk = Trunk(layers, norm)
     graph = _Layers().trace(trunk)
     for node in graph.nodes:
         node.type = None  # annotations of Python are noise in a graph that is read as Python
-    return fx.GraphModule(trunk, graph, class_name="Trunk")
+    return fx.GraphModule(trunk, graph, class_name=type(trunk).__name__)
 
 
 def layer_nodes(graph_module: fx.GraphModule) -> list[fx.Node]:
-    """The nodes that call decoder layers, in order."""
+    """The nodes that call layers, in order."""
     start = LAYER.format("")
     return [n for n in graph_module.graph.nodes if n.op == "call_module" and str(n.target).startswith(start)]
+
+
+def _add_layers(trunk: nn.Module, layers: Sequence[nn.Module]) -> list[str]:
+    names = [LAYER.format(index) for index in range(len(layers))]
+    for name, layer in zip(names, layers, strict=True):
+        trunk.add_module(name, layer)
+    return names

@@ -48,47 +48,68 @@ class Reference:
     """Prefill and decoding of one prompt. `bias`: per layer the strength of log-size attention bias."""
 
     def __init__(
-        self, model: Any, sites: Mapping[int, Site], bias: Mapping[int, float] | None = None, compact: int = 99
-    ):
+        self,
+        model: Any,
+        sites: Mapping[int, Site],
+        bias: Mapping[int, float] | None = None,
+        compact: int = 99,
+        middles: Mapping[int, Site] | None = None,
+        features: tuple[Tensor, list[int]] | None = None,
+    ) -> None:
         self.model = model
         self.text = model.model.language_model
         self.config = self.text.config
         self.sites = sites
         self.bias = bias or {}
         self.compact = compact  # first layer whose positions were renumbered
+        self.middles = middles or {}  # what becomes of rows between attention and MLP of a layer
+        self.features = features  # of the one image, as the tower left them, with the places they stand for
 
     def logits(self, prompt: Prompt, forced: list[int]) -> Tensor:
         """Logits [1 + len(forced), V]: after the prompt, then after each of the forced tokens."""
-        hidden, visual = self._embed(prompt)
+        rows = self._embed(prompt)
+        length = prompt.input_ids.shape[1]
         cache: list[dict[str, Tensor]] = []
-        rows = Rows(hidden, torch.arange(len(hidden)), visual, torch.ones(len(hidden)))
         for index, layer in enumerate(self.text.layers):
             if index in self.sites:
                 ahead = self._block(layer, rows, index)[1]
                 rows = self.sites[index](replace(rows, ahead=ahead))
-            out, attention, keys, values = self._block(layer, rows, index)
+            half, attention, keys, values = self._block(layer, rows, index)
             cache.append({"keys": keys, "values": values, "sizes": rows.sizes, "next": rows.positions[-1] + 1})
-            rows = replace(rows, hidden=out, attention=attention, keys=keys)
+            rows = replace(rows, hidden=half, attention=attention, keys=keys)
+            if index in self.middles:
+                rows = self.middles[index](rows)
+            rows = replace(rows, hidden=self._mlp(layer, rows.hidden))
         results = [self._head(rows.hidden[-1])]
         for step, token in enumerate(forced):
-            results.append(self._head(self._decode(token, cache, len(hidden) + step, step)))
+            results.append(self._head(self._decode(token, cache, length + step, step)))
         return torch.stack(results)
 
-    def _embed(self, prompt: Prompt) -> tuple[Tensor, Tensor]:
+    def _embed(self, prompt: Prompt) -> Rows:
         ids = prompt.input_ids[0]
         hidden = self.text.embed_tokens(ids).clone()
         visual = ids == IMAGE
-        if prompt.pixel_values is not None:
+        positions = torch.arange(len(ids))
+        if self.features is not None:
+            features, places = self.features
+            start = int(visual.nonzero()[0])
+            kept = torch.tensor([start + place for place in places])
+            hidden = torch.cat([hidden[:start], features, hidden[start + int(visual.sum()) :]])
+            positions = torch.cat([positions[:start], kept, positions[start + int(visual.sum()) :]])
+            visual = torch.cat([visual[:start], torch.ones(len(kept)).bool(), visual[start + int(visual.sum()) :]])
+        elif prompt.pixel_values is not None:
             features = self.model.get_image_features(pixel_values=prompt.pixel_values, return_dict=True).pooler_output
             hidden[visual] = torch.cat(list(features)).to(hidden.dtype)
-        return hidden, visual
+        if self.compact == 0:
+            positions = torch.arange(len(hidden))
+        return Rows(hidden, positions, visual, torch.ones(len(hidden)))
 
     def _block(self, layer: Any, rows: Rows, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         q, k, v = self._qkv(layer, rows.hidden, rows.positions)
         length = len(rows.hidden)
         allowed = torch.ones(length, length).tril().bool()
         attention = self._weights(q, k, allowed, rows.sizes, index)
-        return self._rest(layer, rows.hidden, attention, v), attention, k, v
+        return self._half(layer, rows.hidden, attention, v), attention, k, v
 
     def _decode(self, token: int, cache: list[dict[str, Tensor]], position: int, step: int) -> Tensor:
         hidden = self.text.embed_tokens(torch.tensor([token]))
@@ -101,7 +122,7 @@ class Reference:
             held["sizes"] = torch.cat([held["sizes"], torch.ones(1)])
             allowed = torch.ones(1, held["keys"].shape[1]).bool()
             attention = self._weights(q, held["keys"], allowed, held["sizes"], index)
-            hidden = self._rest(layer, hidden, attention, held["values"])
+            hidden = self._mlp(layer, self._half(layer, hidden, attention, held["values"]))
         return hidden[0]
 
     def _qkv(self, layer: Any, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,10 +146,12 @@ class Reference:
             result.append(logits.masked_fill(~allowed, float("-inf")).softmax(dim=-1))
         return torch.stack(result)
 
-    def _rest(self, layer: Any, hidden: Tensor, attention: Tensor, v: Tensor) -> Tensor:
+    def _half(self, layer: Any, hidden: Tensor, attention: Tensor, v: Tensor) -> Tensor:
         shared = attention.shape[0] // v.shape[0]
         mixed = torch.cat([attention[head] @ v[head // shared] for head in range(attention.shape[0])], dim=1)
-        hidden = hidden + torch.nn.functional.linear(mixed, layer.self_attn.o_proj.weight)
+        return hidden + torch.nn.functional.linear(mixed, layer.self_attn.o_proj.weight)
+
+    def _mlp(self, layer: Any, hidden: Tensor) -> Tensor:
         normed = _rms(hidden, layer.post_attention_layernorm.weight, self.config.rms_norm_eps)
         mlp = layer.mlp
         gate = torch.nn.functional.silu(normed @ mlp.gate_proj.weight.T)

@@ -61,7 +61,7 @@ def test_more_tokens_than_there_are_keeps_them_all() -> None:
     assert [layer.keys.shape[2] for layer in out.past_key_values.layers] == [PROMPTS.input_ids.shape[1]] * LAYERS
 
 
-def _state(model: Any) -> dict[str, Any]:
+def state_of(model: Any) -> dict[str, Any]:
     """Every attribute and hook of every module, by name."""
     names = {}
     for name, module in model.named_modules():
@@ -75,7 +75,7 @@ def test_detaching_restores_the_model_bit_for_bit(way: str) -> None:
     model = tiny_llava()
     inputs = PROMPTS.inputs()
     full = model(**inputs).logits  # the first call installs transformers' own hooks
-    before, weights = _state(model), {k: v.clone() for k, v in model.state_dict().items()}
+    before, weights = state_of(model), {k: v.clone() for k, v in model.state_dict().items()}
     compiled = compile(program(step([0, 3], [ratio("1/2"), ratio("1/4")], call("norm"), bias=1.0)), model)
     compiled.generate(**inputs, max_new_tokens=3)
     assert compiled(**inputs).logits.shape != full.shape
@@ -89,7 +89,7 @@ def test_detaching_restores_the_model_bit_for_bit(way: str) -> None:
             raise ZeroDivisionError
     assert torch.equal(model(**inputs).logits, full)
     assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
-    assert _state(model) == before
+    assert state_of(model) == before
     compiled.detach()
 
 

@@ -121,7 +121,7 @@ def test_nothing_is_refused_where_nothing_is_reduced() -> None:
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
-        (step(2, ratio("1/2"), call("attention", query="raters")), "E0437"),
+        (step(2, ratio("1/2"), call("learned", module="mine")), "E0437"),
         (step(2, ratio("1/2"), call("attention", query="last", layer=4)), "E0437"),
     ],
 )

@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.cache_utils import DynamicLayer
 from transformers.masking_utils import create_causal_mask
 
-import eosdsl.lowering.discrete
-from eosdsl.lowering.cache import ReducedLayer
+import eosdsl.lowering.segments
+from eosdsl.lowering.cache import Coming, ReducedLayer
 from eosdsl.lowering.compile import compile
 from eosdsl.lowering.discrete import Reducer
 
@@ -47,7 +47,7 @@ def test_1_gaps_in_positions_are_not_borders_of_packed_sequences(monkeypatch: py
             positions = torch.arange(hidden.shape[1])[None] * 2  # any gaps will do
             return create_causal_mask(config, hidden, keep, cache, positions)
 
-        monkeypatch.setattr(eosdsl.lowering.discrete, "segment_mask", unguarded)
+        monkeypatch.setattr(eosdsl.lowering.segments, "segment_mask", unguarded)
         assert wrong(lambda: compiled(**inputs).logits, expected)
 
 
@@ -59,7 +59,7 @@ def test_2_masks_are_sized_by_their_own_layer(monkeypatch: pytest.MonkeyPatch) -
         def unguarded(config: Any, hidden: Any, keep: Any, bias: Any, cache: Any, layer: int) -> Any:
             return create_causal_mask(config, hidden, keep, cache)
 
-        monkeypatch.setattr(eosdsl.lowering.discrete, "segment_mask", unguarded)
+        monkeypatch.setattr(eosdsl.lowering.segments, "segment_mask", unguarded)
         assert wrong(lambda: logits(compiled, p), expected)
 
 
@@ -101,7 +101,8 @@ def test_4_the_keep_mask_follows_its_rows_through_the_cache() -> None:
     layer = ReducedLayer()
     keys = torch.arange(24.0).view(3, 1, 4, 2)
     keep, bias = torch.rand(3, 4) > 0.5, torch.rand(3, 4)
-    layer.expect(keep, bias, removed=6, tail=2)
+    gap = torch.tensor([[3], [4], [5]])
+    layer.expect(Coming(keep, bias, removed=6, tail=2, gap=gap))
     layer.update(keys, keys)
     layer.reorder_cache(torch.tensor([2, 0, 1]))
     layer.batch_repeat_interleave(2)
@@ -111,6 +112,7 @@ def test_4_the_keep_mask_follows_its_rows_through_the_cache() -> None:
     assert layer.keys is not None and torch.equal(layer.keys, keys[order, :, :-1])
     assert layer.keep is not None and torch.equal(layer.keep, keep[order, :-1])
     assert layer.bias is not None and torch.equal(layer.bias, bias[order, :-1])
+    assert layer.gap is not None and torch.equal(layer.gap, gap[order])
     assert (layer.held, layer.get_seq_length(), layer.get_mask_sizes(2)) == (3, 9, (5, 6))
     layer.reset()
     assert (layer.keep, layer.bias, layer.get_seq_length()) == (None, None, 0)
@@ -223,9 +225,10 @@ def test_12_transformers_is_touched_in_few_named_places() -> None:
         },
         "loading": {"CONFIG_MAPPING", "transformers"},
         "masks": {"create_causal_mask"},
+        "tower": {"BaseModelOutput"},
     }
     found: dict[str, set[str]] = {}
-    for file in Path(eosdsl.lowering.discrete.__file__).parent.glob("*.py"):
+    for file in Path(eosdsl.lowering.segments.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transformers"):
                 found.setdefault(file.stem, set()).update(alias.name for alias in node.names)

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, Qwen2Config
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    Qwen2Config,
+    SiglipVisionConfig,
+)
 
 from eosdsl.ir.nodes import (
     Amount,
@@ -37,7 +44,14 @@ LAYERS = 5
 
 
 def tiny_llava(
-    attention: str = "sdpa", kv_heads: int = 4, text: str = "llama", dtype: torch.dtype = torch.float32, seed: int = 0
+    attention: str = "sdpa",
+    kv_heads: int = 4,
+    text: str = "llama",
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+    tower: str = "clip",
+    tower_layers: int = 2,
+    select: Literal["default", "full"] = "default",
 ) -> Any:
     """A LlavaForConditionalGeneration with sharp enough attention for rankings without near-ties."""
     torch.manual_seed(seed)
@@ -54,20 +68,21 @@ def tiny_llava(
         "bos_token_id": 1,
         "eos_token_id": None,
     }
-    vision = CLIPVisionConfig(
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=16,
-        patch_size=4,
-        initializer_range=0.25,
-    )
+    vision: dict[str, Any] = {
+        "hidden_size": 24,
+        "intermediate_size": 32,
+        "num_hidden_layers": tower_layers,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 4,
+        "initializer_range": 0.25,
+    }
     config = LlavaConfig(
-        vision_config=vision,
+        vision_config=CLIPVisionConfig(**vision) if tower == "clip" else SiglipVisionConfig(**vision),
         text_config=LlamaConfig(**common) if text == "llama" else Qwen2Config(**common),
         image_token_index=IMAGE,
         image_seq_length=TOKENS,
+        vision_feature_select_strategy=select,
     )
     model: Any = LlavaForConditionalGeneration(config)
     model = model.to(dtype).eval()

@@ -1,0 +1,89 @@
+"""Features that a tower has reduced, on their way into the language model.
+
+Each image brings K rows of features, padded to as many rows as it has placeholders, so that transformers' own check and
+scatter fit. A note beside each says which place of the image a row stands for. Notes ride on the tensors themselves:
+`generate` encodes images once, repeats the list of features for beams and samples, and keeps nothing else of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eosdsl.lowering.cut import Cutting, cut
+from eosdsl.lowering.images import Decided
+from eosdsl.lowering.steps import Plan
+from eosdsl.lowering.stream import Arrival, Stream
+from eosdsl.operators.base import Reduction
+
+_NOTE = "eosdsl_note"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What an image's rows are: places, index and sizes [K], and what was decided of it, as in `Arrival`."""
+
+    places: Tensor
+    index: Tensor
+    sizes: Tensor
+    decided: Decided = ()
+
+
+def with_note(features: Tensor, note: Note, rows: int) -> Tensor:
+    """The features that a note is about, the first of [at least K, D], padded to `rows`; with the note."""
+    kept = note.places.shape[0]
+    padded = torch.nn.functional.pad(features[:kept], (0, 0, 0, rows - kept))
+    setattr(padded, _NOTE, note)
+    return padded
+
+
+def note_of(features: Any) -> Note | None:
+    """The note on an image's features, None where they were made without an operator."""
+    return getattr(features, _NOTE, None)
+
+
+def arrival_of(notes: Sequence[Note]) -> Arrival:
+    """The notes of G images side by side, padded to the longest."""
+    counts = tuple(note.places.shape[0] for note in notes)
+    most = max(counts)
+    valid = None
+    if min(counts) < most:
+        held = torch.tensor(counts, device=notes[0].places.device)
+        valid = torch.arange(most, device=held.device) < held[:, None]
+    return Arrival(
+        places=_stacked([note.places for note in notes], most),
+        index=_stacked([note.index for note in notes], most),
+        sizes=_stacked([note.sizes for note in notes], most),
+        valid=valid,
+        counts=counts,
+        decided=tuple(note.decided for note in notes),
+    )
+
+
+def arrive(plan: Plan, stream: Stream, arrival: Arrival) -> Stream:
+    """The stream with only the rows that the tower left of each image, at the positions of their places."""
+    images = stream.images
+    assert images is not None
+    count, kept = arrival.places.shape
+    own = images.batch[:, None]
+    positions = stream.positions.expand(stream.hidden.shape[0], -1)
+    rows = images.rows.gather(1, arrival.places)
+    first = torch.arange(kept, device=rows.device).expand(count, kept)
+    anchors = first if arrival.valid is None else first.where(arrival.valid, -1)
+    reduction = Reduction(stream.hidden[own, images.rows[:, :kept]], anchors, arrival.sizes, arrival.valid)
+    # rows change position before the cut: each of the first K placeholders takes that of the place it stands for
+    spare = torch.cat([positions, positions[:, :1]], dim=1)
+    target = images.rows[:, :kept]
+    target = target if arrival.valid is None else target.where(arrival.valid, positions.shape[1])
+    moved = spare.index_put((own, target), positions[own, rows])[:, :-1]
+    left = cut(replace(stream, positions=moved), reduction, Cutting(False, "keep", arrival.counts))
+    assert left.images is not None
+    return replace(left, images=replace(left.images, index=arrival.index), arrival=None)
+
+
+def _stacked(rows: Sequence[Tensor], most: int) -> Tensor:
+    return torch.stack([torch.nn.functional.pad(row, (0, most - row.shape[0])) for row in rows])

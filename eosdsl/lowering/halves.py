@@ -1,0 +1,103 @@
+"""Layers in two halves, for sites between attention and MLP, and layers that hand out the keys they made.
+
+A layer is `h + attention(norm(h))`, then `h + mlp(norm(h))`: of these classes that is known, of others it is not
+assumed. The second half is called through the layer itself, so that hooks on it (those that collect hidden states)
+see the layer's input and output as ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from eosdsl.lowering.projections import before_attention, before_mlp, project
+from eosdsl.lowering.refusals import refuse
+
+KNOWN = {
+    "CLIPEncoderLayer",
+    "LlamaDecoderLayer",
+    "MistralDecoderLayer",
+    "Qwen2DecoderLayer",
+    "SiglipEncoderLayer",
+}
+_MIDDLE = "eosdsl_middle"
+
+
+class Kept(NamedTuple):
+    """What the attention half of a tower layer hands out: hidden [B, L, D], keys and values [B, H, L, head width]."""
+
+    hidden: Tensor
+    keys: Tensor
+    values: Tensor
+
+
+class AttentionHalf(nn.Module):
+    """hidden → hidden + attention(norm(hidden)), the attention called as the layer calls it."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        refuse_unknown(layer)
+        self.layer: Any = layer
+
+    def forward(self, hidden: Tensor, **arguments: Any) -> Tensor:
+        normed = before_attention(self.layer)(hidden)
+        return hidden + self.layer.self_attn(hidden_states=normed, **arguments)[0]
+
+
+class KeptAttention(nn.Module):
+    """The attention half of a layer without rotation or cache, written out so that its keys need not be made twice."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        refuse_unknown(layer)
+        self.layer: Any = layer
+
+    def forward(self, hidden: Tensor, attention_mask: Any) -> Kept:
+        attention = self.layer.self_attn
+        queries, keys, values = (project(self.layer, hidden, which) for which in ("q", "k", "v"))
+        mixed = _interface(attention)(
+            attention, queries, keys, values, attention_mask, scaling=attention.scale, dropout=0.0
+        )[0]
+        out = attention.out_proj(mixed.reshape(*hidden.shape[:-1], -1).contiguous())
+        return Kept(hidden + out, keys, values)
+
+
+class MlpHalf(nn.Module):
+    """The second half: middle → middle + mlp(norm(middle)), called through the layer whose input was `entered`."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer: Any = layer
+
+    def forward(self, entered: Tensor, middle: Tensor) -> Tensor:
+        return self.layer(entered, None, **{_MIDDLE: middle})
+
+
+def divisible(layer: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The layer's forward, able to go on from the middle; to be put on the instance of a layer that is split."""
+
+    @wraps(forward)
+    def from_anywhere(*args: Any, **kwargs: Any) -> Any:
+        middle = kwargs.pop(_MIDDLE, None)
+        if middle is None:
+            return forward(*args, **kwargs)
+        return middle + layer.mlp(before_mlp(layer)(middle))
+
+    return from_anywhere
+
+
+def refuse_unknown(layer: nn.Module) -> None:
+    """Raise SpecError (E0438) for a layer that is not known to be made of two such halves."""
+    if type(layer).__name__ not in KNOWN:
+        refuse("E0438", f"{type(layer).__name__} cannot be split between attention and MLP")
+
+
+def _interface(attention: Any) -> Callable[..., Any]:
+    """The attention function that the layer's own attention would call."""
+    modelling = sys.modules[type(attention).__module__]
+    chosen = attention.config._attn_implementation
+    return modelling.ALL_ATTENTION_FUNCTIONS.get_interface(chosen, modelling.eager_attention_forward)

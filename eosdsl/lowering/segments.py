@@ -1,0 +1,106 @@
+"""Opening the segment of layers behind a reducer: masks, positions and cache state for rows that are other than
+before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eosdsl.lowering.cache import Coming, joined
+from eosdsl.lowering.masks import bias_mask, segment_mask
+from eosdsl.lowering.steps import Plan
+from eosdsl.lowering.stream import Stream
+
+
+def open_decoder(plan: Plan, entering: Stream, stream: Stream, cache: Any, config: Any, rotary: nn.Module) -> Stream:
+    """The stream as the decoder layers from `plan.boundary` to `plan.last_layer` are called with it.
+
+    entering: the stream in front of the reducer; `cache`, if any, is told what rows the layers are going to hold.
+    """
+    layers = [] if cache is None else cache.layers[plan.boundary : plan.last_layer + 1]
+    first = None if cache is None or plan.boundary >= len(cache.layers) else cache.layers[plan.boundary]
+    held = 0 if first is None else first.held
+    like = (stream.hidden.shape[0], stream.hidden.shape[1])
+    stream = replace(stream, strength=plan.strength or stream.strength)
+    keep = joined(None if first is None else first.keep, stream.valid, held, like, True)
+    stream = _placed(plan, entering, stream, None if first is None else first.gap, rotary)
+    if plan.last_layer < plan.boundary:
+        return stream  # nothing runs before the next reducer
+    bias = joined(None if first is None else first.bias, own_bias(stream), held, like, 0.0)
+    mask = segment_mask(config, stream.hidden, keep, bias, cache, plan.boundary)
+    coming = _coming(plan, stream, keep, bias)
+    for layer in layers:
+        layer.expect(coming)
+    return replace(stream, attention_mask=mask, position_ids=None, keys_valid=keep, keys_bias=bias)
+
+
+def open_tower(plan: Plan, stream: Stream, config: Any) -> Stream:
+    """The stream as the tower's layers behind a reducer are called with it."""
+    stream = replace(stream, strength=plan.strength or stream.strength)
+    bias = own_bias(stream)
+    mask = bias_mask(config, stream.hidden, stream.valid, bias)
+    return replace(stream, attention_mask=mask, keys_valid=stream.valid, keys_bias=bias)
+
+
+def ahead(stream: Stream, state: Any) -> tuple[Tensor | None, Tensor | None]:
+    """Validity and bias of the keys that a layer holds which has not run yet, and of the rows about to enter it."""
+    held = 0 if state is None else state.held
+    like = (stream.hidden.shape[0], stream.hidden.shape[1])
+    keep = joined(None if state is None else state.keep, stream.valid, held, like, True)
+    return keep, joined(None if state is None else state.bias, own_bias(stream), held, like, 0.0)
+
+
+def own_bias(stream: Stream) -> Tensor | None:
+    """strength * log(size) of every row, float32 [B, L]; None where it is zero for all."""
+    if not stream.strength or stream.images is None:
+        return None
+    images = stream.images
+    sizes = torch.ones(stream.hidden.shape[:2], device=stream.hidden.device)
+    own = images.sizes if images.valid is None else images.sizes.where(images.valid, sizes.new_ones(()))
+    rows = images.rows if images.valid is None else images.rows.where(images.valid, sizes.shape[1])
+    spare = torch.cat([sizes, sizes[:, :1]], dim=1)
+    return spare.index_put((images.batch[:, None], rows), own)[:, :-1].log() * stream.strength
+
+
+def _coming(plan: Plan, stream: Stream, keep: Tensor | None, bias: Tensor | None) -> Coming:
+    """What the layers of a segment are told of the rows that come."""
+    if stream.images is None:
+        return Coming(keep, bias)
+    gap = None
+    if plan.renumbers:
+        assert stream.given is not None
+        gap = (stream.given[:, -1:] - stream.positions[:, -1:]).expand(stream.hidden.shape[0], 1)
+    return Coming(keep, bias, stream.removed, stream.tail, gap)
+
+
+def _placed(plan: Plan, entering: Stream, stream: Stream, gap: Tensor | None, rotary: nn.Module) -> Stream:
+    """Positions of the rows that are left, and rotary embeddings where they changed.
+
+    gap [B, 1]: by how much positions of this segment fall short of those that forwards come with, None: not at all.
+    """
+    assert stream.given is not None
+    if stream.images is None:
+        stream = replace(stream, positions=stream.given if gap is None else stream.given - gap)
+    elif plan.site.bookkeeping.positions == "compact":
+        stream = replace(stream, positions=_compacted(stream, gap))
+    if stream.positions is entering.positions:
+        return stream
+    cos, sin = rotary(stream.hidden, position_ids=stream.positions)
+    return replace(stream, position_embeddings=(cos, sin))
+
+
+def _compacted(stream: Stream, gap: Tensor | None) -> Tensor:
+    """Positions [B, L] counted over the rows that are there, from that of the first of them or of what is in the
+    cache.
+    """
+    batch, length = stream.hidden.shape[:2]
+    assert stream.start is not None
+    start = stream.start if gap is None else stream.start - gap
+    rank = torch.arange(length, device=stream.hidden.device).expand(batch, length)
+    if stream.valid is not None:
+        rank = (stream.valid.long().cumsum(dim=1) - 1).clamp(min=0)
+    return start + rank
