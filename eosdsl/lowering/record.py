@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eosdsl.lowering.discrete import Reducer
+from eosdsl.ir.schedule import Site
+from eosdsl.lowering.discrete import Reducer, TowerReducer
 from eosdsl.lowering.stream import Stream
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class ImageRecord:
 class StepRecord:
     """What one reducer left of the images of a forward, in the order of their batch and sequence."""
 
-    layer: int
+    site: Site
     images: tuple[ImageRecord, ...]
 
 
 @contextmanager
 def record(compiled: Compiled) -> Generator[list[StepRecord]]:
-    """While the block runs, every forward that brings images adds a StepRecord per reducer to the list.
+    """While the block runs, every forward that brings images adds a StepRecord per reducer, in the order they run.
 
     Reading them costs a transfer from the device each: not for timing.
     """
@@ -42,15 +43,19 @@ def record(compiled: Compiled) -> Generator[list[StepRecord]]:
 
     def note(reducer: Any, _: Any, stream: Stream) -> None:
         if stream.images is not None:
-            records.append(StepRecord(reducer.plan.layer, _images(stream)))
+            records.append(StepRecord(reducer.plan.site.site, _images(stream)))
 
-    reducers = [module for module in compiled.graph.modules() if isinstance(module, Reducer)]
-    handles = [reducer.register_forward_hook(note) for reducer in reducers]
+    handles = [reducer.register_forward_hook(note) for reducer in _reducers(compiled)]
     try:
         yield records
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _reducers(compiled: Compiled) -> list[Reducer | TowerReducer]:
+    graphs = [compiled.graph, *([] if compiled.tower_graph is None else [compiled.tower_graph])]
+    return [module for graph in graphs for module in graph.modules() if isinstance(module, Reducer | TowerReducer)]
 
 
 def _images(stream: Stream) -> tuple[ImageRecord, ...]:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.models.facts import ModelFacts
+from eosdsl.passes.sites import site_name
 from eosdsl.views.image_view import ImageView, Preparation
 from eosdsl.views.overlay import StepView, draw_overlay, stack_sheets
 
@@ -56,9 +57,11 @@ def _view(preparation: Preparation, image: Image.Image, facts: ModelFacts) -> Im
 
 def _step(record: StepRecord, place: int, view: ImageView, facts: ModelFacts) -> StepView:
     image = record.images[place]
-    if image.original != view.tokens:
+    # inside a tower whose patches are joined later, rows are patches, not cells of the grid of visual tokens
+    joined = record.site.stream != "decoder" and facts.merge_area > 1
+    if image.original != view.tokens or joined:
         raise _unplaced(facts)
-    return StepView(f"layer {record.layer}", image.kept, image.sizes)
+    return StepView(site_name(record.site), image.kept, image.sizes)
 
 
 def _unplaced(facts: ModelFacts) -> SpecError:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eosdsl.passes.sites import site_name
 from eosdsl.run.table import comparison_table
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def report_json(comparison: Comparison, *, random_weights: bool) -> str:
             "full": _side_json(comparison.full, comparison.plan.full_flops),
             "reduced": _side_json(comparison.reduced, comparison.plan.flops),
             "steps": [
-                {"layer": step.layer, "kept": [list(image.kept) for image in step.images]}
+                {"site": site_name(step.site), "kept": [list(image.kept) for image in step.images]}
                 for step in comparison.records
             ],
         },

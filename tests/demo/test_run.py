@@ -103,7 +103,7 @@ def test_steps_are_nested_and_sizes_are_kept(model: Path, desk: Path) -> None:
     with eosdsl.compile(eosdsl.parse(MERGING), loaded) as compiled, record(compiled) as steps, torch.no_grad():
         compiled.generate(**inputs, max_new_tokens=3)
         plan = compiled.plan
-    assert [step.layer for step in steps] == [3, 6]
+    assert [step.site.layer for step in steps] == [3, 6]
     for place in range(2):
         first, second = (step.images[place] for step in steps)
         assert (len(first.kept), len(second.kept)) == (32, 16) == (plan.tokens_per_layer[3], plan.tokens_per_layer[6])
@@ -113,6 +113,27 @@ def test_steps_are_nested_and_sizes_are_kept(model: Path, desk: Path) -> None:
     before = len(steps)
     loaded(**inputs)
     assert len(steps) == before, "recording went on after the block"
+
+
+TOWER = """\
+at encoder layer 0 after attention: retain 75% by norm(keys) via merge
+at encoder output: retain 50% by attention(query: cls) via prune
+at input: retain 25% by norm(hidden) via prune
+at layer 4: retain 10% via prune
+"""
+
+
+def test_steps_before_the_decoder_are_recorded_and_drawn(model: Path, desk: Path) -> None:
+    (desk / "tower.eos").write_text(TOWER)
+    seen = report(model, "--image", "cat.png", "--image", "cup.png", "--overlay", "out.png", spec="tower.eos")
+    places = ["encoder layer 0 after attention", "encoder output", "input", "layer 4"]
+    assert [step["site"] for step in seen["steps"]] == places
+    for image in range(2):
+        kept = [set(step["kept"][image]) for step in seen["steps"]]
+        assert [len(tokens) for tokens in kept] == [48, 32, 16, 7]
+        assert kept[3] < kept[2] < kept[1] < kept[0] < set(range(64))
+    assert seen["reduced"]["visual_tokens_per_layer"] == [32] * 4 + [14] * 5
+    assert seen["full"]["visual_tokens_per_layer"] == [128] * 9
 
 
 def test_an_overlay_is_drawn_for_every_image(model: Path, desk: Path) -> None:
