@@ -171,18 +171,27 @@ def _raters(embedded: View, images: Images) -> Tensor:
 
 
 def _attention_rows(view: View, probe: AttentionProbe, images: Images, raters: Tensor | None) -> AttentionRows:
+    columns = _rows_at(view.stream, images)
+    if probe.query == "visual":  # every image asks its own tokens, and the row order is theirs
+        weights = _attention(view, columns, images.batch, concatenated=probe.concatenated)
+        every = torch.arange(len(columns), device=columns.device)
+        return AttentionRows(_columns(weights, every, columns, view), images.valid)
     asked, row_valid = _asked_rows(view.stream, probe.query, images, view.rows)
-    weights = _attention(view, asked, concatenated=probe.concatenated)
+    weights = _attention(view, asked, None, concatenated=probe.concatenated)
+    return AttentionRows(_columns(weights, images.batch, columns, view), row_valid if raters is None else raters)
+
+
+def _columns(weights: Tensor, sequences: Tensor, columns: Tensor, view: View) -> Tensor:
+    """Weights [B, H, R, T] of the sequences [G] at the rows `columns` [G, N] of the view: [G, H, R, N]."""
     past = weights.shape[3] - view.rows
     heads = torch.arange(weights.shape[1], device=weights.device)
     rows = torch.arange(weights.shape[2], device=weights.device)
-    own = weights[
-        images.batch[:, None, None, None],
+    return weights[
+        sequences[:, None, None, None],
         heads[None, :, None, None],
         rows[None, None, :, None],
-        (_rows_at(view.stream, images) + past)[:, None, None, :],
+        (columns + past)[:, None, None, :],
     ]
-    return AttentionRows(own, row_valid if raters is None else raters)
 
 
 def _asked_rows(stream: Stream, query: str, images: Images, length: int) -> tuple[Tensor, Tensor | None]:
@@ -195,28 +204,20 @@ def _asked_rows(stream: Stream, query: str, images: Images, length: int) -> tupl
         return queries.text, queries.text_after
     batch = queries.last.shape[0]
     every = torch.arange(length, device=queries.last.device).expand(batch, length)
-    if query == "visual":
-        return every, _visual_rows(stream, length)
     counting = stream.valid if queries.in_prompt is None else queries.in_prompt
     if counting is not None and stream.valid is not None:
         counting = counting & stream.valid
     return every, None if counting is None else counting[images.batch]
 
 
-def _visual_rows(stream: Stream, length: int) -> Tensor:
-    """[G, L] bool: the rows that are tokens of each image."""
-    images = stream.images
-    assert images is not None
-    rows = images.rows if images.valid is None else images.rows.where(images.valid, length)
-    marked = torch.zeros(rows.shape[0], length + 1, dtype=torch.bool, device=rows.device)
-    return marked.scatter(1, rows, True)[:, :length]
+def _attention(view: View, asked: Tensor, sequences: Tensor | None, *, concatenated: bool) -> Tensor:
+    """Post-softmax attention of the rows `asked` [B, R] over all keys, float32 [B, H, R, T].
 
-
-def _attention(view: View, asked: Tensor, *, concatenated: bool) -> Tensor:
-    """Post-softmax attention of the rows `asked` [B, R] over all keys, float32 [B, H, R, T]."""
-    keys = _keys(view)
+    sequences: which sequence each row of `asked` belongs to, None: its own.
+    """
+    keys = _chosen(_keys(view), sequences)
     total = keys.shape[2]
-    queries = _queries(view, asked)
+    queries = _queries(view, asked, sequences)
     factor = scaling(view.layer)
     if concatenated:
         heads = queries.shape[1]
@@ -225,19 +226,27 @@ def _attention(view: View, asked: Tensor, *, concatenated: bool) -> Tensor:
         factor /= heads**0.5
     logits = _dot(queries, keys) * factor
     if view.bias is not None:
-        logits = logits + view.bias[:, None, None, :]
-    seen = _seen(view, asked, total)
+        logits = logits + _chosen(view.bias, sequences)[:, None, None, :]
+    keep = None if view.keep is None else _chosen(view.keep, sequences)
+    seen = _seen(view, asked, keep, total)
     if seen is not None:
         logits = logits.masked_fill(~seen[:, None], torch.finfo(logits.dtype).min)
     return logits.softmax(dim=-1)
 
 
-def _queries(view: View, asked: Tensor) -> Tensor:
-    hidden = view.hidden.gather(1, asked[:, :, None].expand(-1, -1, view.hidden.shape[2]))
+def _queries(view: View, asked: Tensor, sequences: Tensor | None) -> Tensor:
+    hidden = _chosen(view.hidden, sequences)
+    hidden = hidden.gather(1, asked[:, :, None].expand(-1, -1, hidden.shape[2]))
     rope = view.stream.position_embeddings
     if rope is not None:
-        rope = (_rope_rows(rope[0], asked), _rope_rows(rope[1], asked))
+        batch = view.hidden.shape[0]
+        cos, sin = (_chosen(table.expand(batch, -1, -1), sequences) for table in rope)
+        rope = (_rows_of(cos, asked), _rows_of(sin, asked))
     return rotate(view.layer, project(view.layer, hidden, "q"), rope)
+
+
+def _chosen(table: Tensor, sequences: Tensor | None) -> Tensor:
+    return table if sequences is None else table[sequences]
 
 
 def _dot(queries: Tensor, keys: Tensor) -> Tensor:
@@ -247,14 +256,13 @@ def _dot(queries: Tensor, keys: Tensor) -> Tensor:
     return torch.matmul(grouped, keys.transpose(2, 3)).view(batch, -1, queries.shape[2], total).float()
 
 
-def _seen(view: View, asked: Tensor, total: int) -> Tensor | None:
+def _seen(view: View, asked: Tensor, keep: Tensor | None, total: int) -> Tensor | None:
     """[B, R, T] bool: keys that a row attends to; None where every row attends to all (in the tower)."""
     if view.stream.tower:
-        return None if view.keep is None else view.keep[:, None, :].expand(-1, asked.shape[1], -1)
+        return None if keep is None else keep[:, None, :].expand(-1, asked.shape[1], -1)
     seen = torch.arange(total, device=asked.device) <= (asked + total - view.rows)[:, :, None]
-    return seen if view.keep is None else seen & view.keep[:, None, :]
+    return seen if keep is None else seen & keep[:, None, :]
 
 
-def _rope_rows(table: Tensor, asked: Tensor) -> Tensor:
-    expanded = table.expand(asked.shape[0], -1, -1)
-    return expanded.gather(1, asked[:, :, None].expand(-1, -1, table.shape[2]))
+def _rows_of(table: Tensor, asked: Tensor) -> Tensor:
+    return table.gather(1, asked[:, :, None].expand(-1, -1, table.shape[2]))

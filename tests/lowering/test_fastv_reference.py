@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from eager_reference import Reference, Rows, pick
-from tiny_models import LAST, LAYERS, TOKENS, call, program, prompt, ratio, step, tiny_llava
+from tiny_models import IMAGE, LAST, LAYERS, TOKENS, call, program, prompt, ratio, step, tiny_llava
 
 from eosdsl.lowering.compile import compile
 
@@ -109,4 +109,93 @@ def test_other_query_rows(query: str) -> None:
     p = prompt([5, 0, 4], 6)
     expected = Reference(model, {2: ranked}).logits(p, FORCED)
     with compile(program(step(2, ratio("1/4"), call("attention", query=query))), model) as compiled:
+        torch.testing.assert_close(steps(compiled, p.inputs(), FORCED), expected, atol=1e-4, rtol=1e-4)
+
+
+def images_of(rows: Rows) -> list[torch.Tensor]:
+    """The visual rows, image by image: here images are apart from each other by text."""
+    visual = rows.visual.nonzero()[:, 0].tolist()
+    runs: list[list[int]] = []
+    for row in visual:
+        if runs and row == runs[-1][-1] + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return [torch.tensor(run) for run in runs]
+
+
+@pytest.mark.parametrize("query", ["last", "text", "visual"])
+def test_two_images_each_on_its_own(query: str) -> None:
+    """Budgets, rankings and the question behind an image are each image's own."""
+
+    def ranked(rows: Rows) -> Rows:
+        assert rows.attention is not None
+        kept = [(~rows.visual).nonzero()[:, 0]]
+        every = torch.arange(len(rows.hidden))
+        for image in images_of(rows):
+            asked = {
+                "last": every[-1:],
+                "text": every[~rows.visual & (every > image[-1])],
+                "visual": image,
+            }[query]
+            importance = rows.attention[:, asked][:, :, image].mean(dim=(0, 1))
+            kept.append(image[importance.topk(5).indices])
+        return pick(rows, torch.cat(kept).sort().values)
+
+    model = tiny_llava(kv_heads=2)
+    p = prompt([3, 0, 4, 0, 5], 8)
+    expected = Reference(model, {2: ranked, 4: ranked}).logits(p, FORCED)
+    by = call("attention", query=query)
+    with compile(program(step([2, 4], ratio("5/16"), by)), model) as compiled:
+        torch.testing.assert_close(steps(compiled, p.inputs(), FORCED), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_raters_of_sparsevlm() -> None:
+    """arXiv 2410.04417: text rows that the image's embedded tokens point to more than to the average one rate."""
+    model = tiny_llava()
+    p = prompt([3, 0, 7], 9)
+    ids = p.input_ids[0]
+    embedded = model.get_input_embeddings()(ids)
+    image = (ids == IMAGE).nonzero()[:, 0]
+    embedded[image] = model.get_image_features(pixel_values=p.pixel_values, return_dict=True).pooler_output[0]
+    text = torch.arange(int(image[-1]) + 1, len(ids))
+    told = (embedded[image] @ embedded[text].T).softmax(dim=1).mean(dim=0)
+    raters = text[told > told.mean()]
+    assert 0 < len(raters) < len(text)
+
+    def ranked(rows: Rows) -> Rows:
+        assert rows.attention is not None
+        visual = rows.visual.nonzero()[:, 0]
+        gone = len(ids) - len(rows.hidden)
+        importance = rows.attention[:, raters - gone][:, :, visual].mean(dim=(0, 1))
+        kept = visual[importance.topk(TOKENS // 4 if gone == 0 else 2).indices]
+        return pick(rows, torch.cat([(~rows.visual).nonzero()[:, 0], kept]).sort().values)
+
+    expected = Reference(model, {2: ranked, 4: ranked}).logits(p, FORCED)
+    spec = step([2, 4], [ratio("1/4"), ratio("1/8")], call("attention", query="raters"))
+    with compile(program(spec), model) as compiled:
+        torch.testing.assert_close(steps(compiled, p.inputs(), FORCED), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_attention_of_an_earlier_layer_by_number() -> None:
+    """Across a cut: tokens are followed back to where they stood when that layer ran."""
+    seen: dict[int, torch.Tensor] = {}
+
+    def first(rows: Rows) -> Rows:
+        left = fastv(rows, Fraction(1, 2))
+        assert rows.attention is not None
+        kept = [int(position) for position in left.positions]
+        seen[1] = rows.attention[:, -1][:, kept].mean(dim=0)
+        return left
+
+    def second(rows: Rows) -> Rows:
+        visual = rows.visual.nonzero()[:, 0]
+        kept = visual[seen[1][visual].topk(3).indices]
+        return pick(rows, torch.cat([(~rows.visual).nonzero()[:, 0], kept]).sort().values)
+
+    model = tiny_llava()
+    p = prompt([3, 0, 7], 10)
+    expected = Reference(model, {2: first, 4: second}).logits(p, FORCED)
+    spec = program(step(2, ratio("1/2"), LAST), step(4, ratio("3/16"), call("attention", query="last", layer=1)))
+    with compile(spec, model) as compiled:
         torch.testing.assert_close(steps(compiled, p.inputs(), FORCED), expected, atol=1e-4, rtol=1e-4)
