@@ -169,7 +169,11 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
 def test_interrupted_is_130_and_quiet() -> None:
     command = subprocess.Popen(
-        [*EOSDSL, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*EOSDSL, "check", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_interruptible,
     )
     assert command.stdin is not None
     # once the pipe is drained, it waits for the rest of its standard input, however slow the machine is
@@ -188,7 +192,9 @@ def test_watching_checks_again_after_a_change_and_ends_quietly(tmp_path: Path) -
     spec = tmp_path / "a.eos"
     spec.write_bytes(GOOD)
     pipe = subprocess.PIPE
-    command = subprocess.Popen([*EOSDSL, "check", "--watch", str(spec)], stdout=pipe, stderr=pipe)
+    command = subprocess.Popen(
+        [*EOSDSL, "check", "--watch", str(spec)], stdout=pipe, stderr=pipe, preexec_fn=_interruptible
+    )
     assert command.stdout is not None
     assert command.stdout.readline() == b"1 file: nothing to report.\n"
     spec.write_bytes(b"at layer 2: retian 50%\n")
@@ -200,6 +206,11 @@ def test_watching_checks_again_after_a_change_and_ends_quietly(tmp_path: Path) -
 
 def test_standard_input_cannot_be_watched() -> None:
     assert invoke("check", "--watch", "-", stdin=GOOD).code == 2
+
+
+def _interruptible() -> None:
+    """Undo what a test run in the background inherits: a shell's `&` has its children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _unread(pipe: int) -> int:
