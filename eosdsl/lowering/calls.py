@@ -18,7 +18,7 @@ from eosdsl.lowering.cache import refuse_cache
 from eosdsl.lowering.forward import LAYOUT
 from eosdsl.lowering.generating import prompt_rows
 from eosdsl.lowering.images import Layout, read_layout
-from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.refusals import refuse, refuse_without_weights
 
 _PACKED = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx", "token_type_ids")
 _TAKEN = {
@@ -41,8 +41,7 @@ def refuse_outer(model: Any, kwargs: dict[str, Any]) -> None:
             "labels are not supported while an operator is attached: they name rows that reductions remove",
             "compute the loss from logits of the rows that are left, or detach the operator",
         )
-    if next(model.parameters()).is_meta:
-        refuse("E0435", "the model has no weights: it was built from its configuration alone")
+    refuse_without_weights(model)
 
 
 def entering(anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any], *, noted: bool) -> dict[str, Any]:

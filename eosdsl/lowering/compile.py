@@ -18,7 +18,7 @@ from eosdsl.lowering.anatomy import Anatomy, dissect, dissect_tower, whole_model
 from eosdsl.lowering.attach import Attachment, is_attached
 from eosdsl.lowering.build import Lowered, build
 from eosdsl.lowering.loading import load_model
-from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.refusals import refuse, refuse_without_weights
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
@@ -94,12 +94,12 @@ class Compiled:
         self.detach()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._refuse_detached()
+        self._refuse()
         return self.model(*args, **kwargs)
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
         """`generate` of the model, with the operator."""
-        self._refuse_detached()
+        self._refuse()
         return self.model.generate(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -111,9 +111,10 @@ class Compiled:
         state = "attached to" if self._attachment is not None else "detached from"
         return f"<Compiled {self.program.name} {state} {type(self.model).__name__}>"
 
-    def _refuse_detached(self) -> None:
+    def _refuse(self) -> None:
         if self._attachment is None:
             refuse("E0444", f"{self.program.name} has been detached from its model", "call attach(), or use .model")
+        refuse_without_weights(self.model)
 
 
 def compile(

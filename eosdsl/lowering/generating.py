@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.refusals import refuse, refuse_without_weights
 
 _prompt_rows: ContextVar[int | None] = ContextVar("eosdsl_prompt_rows", default=None)
 
@@ -44,6 +44,7 @@ def generating(generate: Callable[..., Any], model: Any) -> Callable[..., Any]:
 
     @wraps(generate)
     def remembering(inputs: Any = None, generation_config: Any = None, **kwargs: Any) -> Any:
+        refuse_without_weights(model)
         _refuse(generation_config or model.generation_config, kwargs)
         ids = inputs if inputs is not None else kwargs.get("input_ids")
         token = _prompt_rows.set(None if ids is None else int(ids.shape[1]))

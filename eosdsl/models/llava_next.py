@@ -61,5 +61,4 @@ PROFILE = Profile(
         ),
     ),
     summary="any-resolution tiles, CLIP tower, two-layer projector",
-    unsupported=("images of several tiles are not lowered yet: plan only",),
 )

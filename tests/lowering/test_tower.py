@@ -13,6 +13,7 @@ from test_batches import MIXED, UNIFORM, logits
 from test_fastv_reference import FORCED, fastv, steps
 from test_identity_and_detach import state_of
 from tiny_models import IMAGE, TOKENS, Prompt, batch, prompt, tiny_llava
+from torch.utils.flop_counter import FlopCounterMode
 from tower_reference import Patches, attend, keep, merged, tower_features
 
 import eosdsl
@@ -221,6 +222,26 @@ def test_counts_are_those_of_the_plan(spec: str) -> None:
     assert tuple(rows - text for rows in entering[4:]) == plan.tokens_per_layer
     assert tuple(layer.keys.shape[2] - text for layer in out.past_key_values.layers) == plan.tokens_per_layer
     assert out.past_key_values.get_seq_length() == P.input_ids.shape[1]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        VISIONZIP,
+        "at encoder layer 1: retain 50% by attention(query: cls, layer: next)\nat layer 2: retain 25%",
+        "at encoder layers 0, 2 after attention: retain 75%, 50% by attention(query: cls)",
+        "at layer 2 after attention: retain 25% by attention(query: visual)",
+        "at layer 2: retain 25% by attention(query: raters)",
+    ],
+)
+def test_flops_of_everything_equal_those_counted(spec: str) -> None:
+    """Tower, projector, reducers, decoder and head within 0.1%, under eager attention; keys are not made twice."""
+    model = towered("eager")
+    p = prompt([3, 0, 27])
+    made = eosdsl.plan(spec, model, text_tokens=p.input_ids.shape[1] - TOKENS)
+    with eosdsl.compile(spec, model) as compiled, FlopCounterMode(display=False) as counter:
+        compiled(**p.inputs(), logits_to_keep=1)
+    assert abs(counter.get_total_flops() - made.flops) <= 0.001 * made.flops
 
 
 def test_detaching_leaves_the_tower_as_it_was() -> None:
