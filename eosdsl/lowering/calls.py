@@ -5,6 +5,7 @@ made.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from inspect import Parameter, signature
 from typing import Any
 
@@ -108,11 +109,17 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any]) -> None:
         refuse("E0431", f"packed sequences are not supported while an operator is attached (`{packed[0]}`)")
     if call.get("is_causal") is False:
         refuse("E0431", "bidirectional attention is not supported while an operator is attached (`is_causal`)")
-    known = {*signature(anatomy.vlm.forward).parameters, *_TAKEN}
+    known = _parameters(type(anatomy.vlm))
     unknown = [name for name, value in call.items() if value is not None and name not in known]
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
     _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), call.get("past_key_values"))
+
+
+@cache
+def _parameters(kind: type) -> frozenset[str]:
+    """The keywords that a class's forward names, and those that its decorators take."""
+    return frozenset(signature(kind.forward).parameters) | _TAKEN  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any) -> None:

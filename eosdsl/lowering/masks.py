@@ -23,6 +23,8 @@ def segment_mask(
     layer that says how many keys are held. Position ids are kept from transformers on purpose: without a cache it
     would take the gaps that pruning leaves in them for borders between packed sequences.
     """
+    if hidden.shape[1] == 1 and keep is None and bias is None:
+        return None  # decoding: the one row sees all that there is
     offset = 0 if cache is None else cache.get_mask_sizes(hidden.shape[1], layer)[1]
     mask = create_causal_mask(
         config=config,
