@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from eosdsl.cost.counts import Count
 from eosdsl.cost.flops import Rows, decoder_macs, head_macs, projector_macs, tower_macs
 from eosdsl.cost.kv_cache import kv_cache_bytes
 from eosdsl.cost.reducers import reducers_macs
@@ -39,6 +41,26 @@ class Macs(BaseModel):
 
 
 @dataclass(frozen=True)
+class DecoderCost(Generic[Count]):
+    """The decoder over one prompt: multiply-accumulates, those over visual tokens alone, and bytes of cache."""
+
+    macs: Count
+    visual_macs: Count
+    kv_cache_bytes: Count
+
+
+def decoder_cost(facts: ModelFacts, visual: Sequence[Rows[Count]], text_tokens: int, images: int) -> DecoderCost[Count]:
+    """What the decoder costs with so many visual tokens of an image in every layer."""
+    of_images = [Rows(images * one.attention, images * one.mlp) for one in visual]
+    prompt = [Rows(text_tokens + one.attention, text_tokens + one.mlp) for one in of_images]
+    return DecoderCost(
+        decoder_macs(facts.decoder, prompt),
+        decoder_macs(facts.decoder, of_images),
+        kv_cache_bytes(facts.decoder, [rows.attention for rows in prompt], facts.dtype_bytes),
+    )
+
+
+@dataclass(frozen=True)
 class Cost:
     """One prefill: multiply-accumulates, bytes of cache, and the tokens of an image in every layer."""
 
@@ -65,15 +87,13 @@ def _cost(reductions: Sequence[SiteReduction], facts: ModelFacts, text_tokens: i
     encoder = layer_tokens(reductions, flow, image, "encoder", facts.encoder.layers if facts.encoder else 0)
     towards = [f.retained for r, f in zip(reductions, flow, strict=True) if r.site.stream != "decoder"]
     projected = image.visual(towards[-1]) if towards else image.original
-    prompt = [Rows(text_tokens + images * t.entering, text_tokens + images * t.in_mlp) for t in decoder]
-    visual = [Rows(images * t.entering, images * t.in_mlp) for t in decoder]
+    layers = decoder_cost(facts, [Rows(t.entering, t.in_mlp) for t in decoder], text_tokens, images)
     macs = Macs(
-        decoder=decoder_macs(facts.decoder, prompt),
-        decoder_visual=decoder_macs(facts.decoder, visual),
+        decoder=layers.macs,
+        decoder_visual=layers.visual_macs,
         tower=images * tower_macs(facts.encoder, image.patches, encoder) if facts.encoder else 0,
         projector=images * projector_macs(facts, projected),
         reducers=reducers_macs(reductions, facts, text_tokens, images),
         head=head_macs(facts.decoder),
     )
-    cache = kv_cache_bytes(facts.decoder, [rows.attention for rows in prompt], facts.dtype_bytes)
-    return Cost(macs, cache, decoder, encoder)
+    return Cost(macs, layers.kv_cache_bytes, decoder, encoder)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from eosdsl.cost.account import Cost, full_cost, schedule_cost
-from eosdsl.cost.measures import measure, measure_name
+from eosdsl.cost.latency import LatencyProfile, refuse_other_model
+from eosdsl.cost.measures import Amounts, amounts, measure, measure_name
 from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.ir.nodes import Constraint
 from eosdsl.ir.quantities import Quantity, Unit
@@ -17,16 +18,44 @@ UNMET = "E0330"
 _COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
 
 
-def check_expectations(schedule: Schedule, *, text_tokens: int = 64, images: int = 1) -> list[Diagnostic]:
-    """The clauses that do not hold, each with the value that it has. Budgets that adapt count with their most."""
+def check_expectations(
+    schedule: Schedule, *, text_tokens: int = 64, images: int = 1, profile: LatencyProfile | None = None
+) -> list[Diagnostic]:
+    """The clauses that do not hold, each with the value that it has. Budgets that adapt count with their most.
+
+    `latency` is judged by a machine's profile; without one it is E0331. Raises SpecError (E0668) where the profile is
+    of another model.
+    """
     if not schedule.expectations:
         return []
-    reduced = schedule_cost(schedule, text_tokens, images)
-    full = full_cost(schedule.model, text_tokens, images)
+    reduced, full = schedule_amounts(schedule, text_tokens, images, profile)
     return [found for one in schedule.expectations for found in _check(one, schedule, reduced, full)]
 
 
-def _check(clause: Constraint, schedule: Schedule, reduced: Cost, full: Cost) -> Iterator[Diagnostic]:
+def schedule_amounts(
+    schedule: Schedule, text_tokens: int, images: int, profile: LatencyProfile | None = None
+) -> tuple[Amounts[Fraction], Amounts[Fraction]]:
+    """What measures look at: of the schedule, and of the model without reduction."""
+    known = schedule.model
+    reduced, full = schedule_cost(schedule, text_tokens, images), full_cost(known, text_tokens, images)
+    if profile is None:
+        return amounts(reduced), amounts(full)
+    refuse_other_model(profile, known.name, known.decoder.layers, known.decoder.width)
+    sites = sum(reduction.retained < reduction.incoming for reduction in schedule.reductions)
+    return (
+        amounts(reduced, _milliseconds(profile, reduced, sites, text_tokens, images)),
+        amounts(full, _milliseconds(profile, full, 0, text_tokens, images)),
+    )
+
+
+def _milliseconds(profile: LatencyProfile, cost: Cost, sites: int, text_tokens: int, images: int) -> float:
+    rows = [float(text_tokens + images * layer.entering) for layer in cost.decoder]
+    return profile.prefill(rows, float(sites), float(cost.macs.reducers))
+
+
+def _check(
+    clause: Constraint, schedule: Schedule, reduced: Amounts[Fraction], full: Amounts[Fraction]
+) -> Iterator[Diagnostic]:
     try:
         unit, value, whole = measure(clause.measure, reduced, full)
         limit = _limit(clause.bound, unit, whole)
@@ -55,7 +84,13 @@ def _limit(bound: Quantity, unit: Unit, whole: Fraction) -> Fraction:
 
 
 def _article(unit: Unit) -> str:
-    names = {"tokens": "a number of tokens", "flops": "FLOPs", "bytes": "bytes", "ratio": "a ratio"}
+    names = {
+        "tokens": "a number of tokens",
+        "flops": "FLOPs",
+        "bytes": "bytes",
+        "ratio": "a ratio",
+        "milliseconds": "a time",
+    }
     return names.get(unit, unit)
 
 
@@ -71,6 +106,8 @@ def _text(value: Fraction, unit: Unit) -> str:
     """Short, but never so short that two different values look the same as whole numbers do."""
     if unit == "tokens":
         return f"{float(value):.7g}"
+    if unit == "milliseconds":
+        return f"{float(value):.4g} ms"
     for size, prefix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= size:
             return f"{float(value / size):.4g} {prefix}{'FLOPs' if unit == 'flops' else 'B'}"

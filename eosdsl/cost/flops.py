@@ -7,29 +7,30 @@ counted whole, as every implementation computes it with a mask, not the causal h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
+from eosdsl.cost.counts import Count, total
 from eosdsl.models.facts import DecoderFacts, EncoderFacts, ModelFacts
 from eosdsl.passes.infer_tokens import LayerTokens
 
 
-class Rows(NamedTuple):
+class Rows(NamedTuple, Generic[Count]):
     """Rows in one layer: in its attention, and in its MLP (fewer after a site `after attention`)."""
 
-    attention: int
-    mlp: int
+    attention: Count
+    mlp: Count
 
 
-def decoder_macs(decoder: DecoderFacts, rows: Sequence[Rows]) -> int:
+def decoder_macs(decoder: DecoderFacts, rows: Sequence[Rows[Count]]) -> Count:
     """The decoder's layers, over so many rows each."""
-    return sum(
+    return total(
         decoder_attention_macs(decoder, one.attention)
         + _mlp(one.mlp, decoder.width, decoder.mlp_width, decoder.mlp_matrices)
         for one in rows
     )
 
 
-def decoder_attention_macs(decoder: DecoderFacts, rows: int) -> int:
+def decoder_attention_macs(decoder: DecoderFacts, rows: Count) -> Count:
     """2 n d H d_h (queries, output) + 2 n d H_kv d_h (keys, values) + 2 n^2 H d_h (logits, weighted sum)."""
     inner = decoder.heads * decoder.head_width
     return 2 * rows * decoder.width * (inner + decoder.kv_width) + 2 * rows**2 * inner
@@ -61,10 +62,10 @@ def _reach(encoder: EncoderFacts, number: int, rows: int) -> int:
     return min(encoder.window, in_tile) if encoder.window and number in encoder.windowed_layers else in_tile
 
 
-def projector_macs(facts: ModelFacts, visual_tokens: int) -> int:
+def projector_macs(facts: ModelFacts, visual_tokens: Count) -> Count:
     """The linear maps between tower and decoder; newline tokens, which no patch stands for, do not pass them."""
     if facts.projector is None:
-        return 0
+        return 0 * visual_tokens
     others = facts.visual_tokens - facts.patches // facts.merge_area
     newlines = others if facts.encoder is None or others > facts.encoder.extra_rows else 0
     return (visual_tokens - newlines) * sum(wide * narrow for wide, narrow in facts.projector.linears)
@@ -75,5 +76,5 @@ def head_macs(decoder: DecoderFacts) -> int:
     return decoder.width * decoder.vocabulary
 
 
-def _mlp(rows: int, width: int, mlp_width: int, matrices: int) -> int:
+def _mlp(rows: Count, width: int, mlp_width: int, matrices: int) -> Count:
     return matrices * rows * width * mlp_width

@@ -16,12 +16,20 @@ def reducers_macs(reductions: Sequence[SiteReduction], facts: ModelFacts, text_t
 
 
 def _context(reduction: SiteReduction, facts: ModelFacts, text_tokens: int, images: int) -> CostContext:
-    sizes = {"tokens": reduction.incoming, "kept": reduction.retained}
-    if reduction.site.stream == "decoder" or facts.encoder is None:
+    in_decoder = reduction.site.stream == "decoder"
+    return site_context(facts, in_decoder, reduction.incoming, reduction.retained, text_tokens, images)
+
+
+def site_context(
+    facts: ModelFacts, in_decoder: bool, incoming: int, kept: int, text_tokens: int, images: int
+) -> CostContext:
+    """The sizes that operators at a site cost by: `incoming` tokens of an image, of which `kept` stay."""
+    sizes = {"tokens": incoming, "kept": kept}
+    if in_decoder or facts.encoder is None:
         decoder = facts.decoder
         return CostContext(
             **sizes,
-            rows=text_tokens + images * reduction.incoming,
+            rows=text_tokens + images * incoming,
             text_rows=text_tokens,
             width=decoder.width,
             heads=decoder.heads,
@@ -31,7 +39,7 @@ def _context(reduction: SiteReduction, facts: ModelFacts, text_tokens: int, imag
     encoder = facts.encoder
     return CostContext(
         **sizes,
-        rows=reduction.incoming + encoder.extra_rows,
+        rows=incoming + encoder.extra_rows,
         text_rows=0,
         width=encoder.width,
         heads=encoder.heads,

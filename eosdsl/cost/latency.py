@@ -1,0 +1,137 @@
+"""Milliseconds of a prefill on one machine: a table that `eosdsl profile` measured, and the curve through it.
+
+A decoder layer over n rows takes about `c + a n + b n²`: a start-up, projections and MLP, attention. All three are
+fitted to the measured table without negative coefficients, relative errors weighing alike, so that small and large
+prompts count the same. Everything else of a prefill (tower, projector, head, the frame around the layers) is measured
+as one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eosdsl.cost.counts import Count, total
+from eosdsl.diagnostics import SpecError, error
+from eosdsl.reading import os_error_diagnostic
+
+CODES = {
+    "E0668": """The file is no latency profile of this model.
+
+    A profile is the JSON that `eosdsl profile --model MODEL --out FILE` writes. It holds for the model and the machine
+    it was measured on: times of another model say nothing, so that one is refused. Measure again where the model, the
+    machine or the precision is another.
+    """,
+}
+
+
+class Point(BaseModel):
+    """One measurement: median milliseconds of one decoder layer over so many rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    milliseconds: float
+
+
+class Trial(BaseModel):
+    """A whole prefill, predicted and measured: what the profile is worth."""
+
+    model_config = ConfigDict(frozen=True)
+
+    spec: str
+    predicted: float
+    measured: float
+
+
+class LatencyProfile(BaseModel):
+    """Measured times of one model on one machine, in milliseconds for one prompt with one image.
+
+    `curve` is (c, a, b) of the layer over n rows, `rest` what a prefill takes besides its layers, `site` what one
+    reduction takes besides its `macs_per_millisecond`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    eos_profile: Literal[1] = 1
+    model: str
+    layers: int
+    width: int
+    dtype: str
+    device: str
+    threads: int
+    machine: dict[str, str]
+    versions: dict[str, str]
+    table: tuple[Point, ...]
+    curve: tuple[float, float, float]
+    rest: float
+    site: float
+    macs_per_millisecond: float
+    trials: tuple[Trial, ...] = ()
+
+    def layer(self, rows: Count) -> Count:
+        """One layer over so many rows, by the curve."""
+        start, linear, square = self.curve
+        return _number(start + linear * rows + square * rows**2)
+
+    def prefill(self, rows: Sequence[Count], sites: Count, reducer_macs: Count) -> Count:
+        """A prefill whose layers see so many rows each (text and all), with so many reductions."""
+        layers = total([self.layer(one) for one in rows])
+        return _number(self.rest + layers + self.site * sites + reducer_macs / self.macs_per_millisecond)
+
+    @property
+    def table_error(self) -> float:
+        """The largest relative error of the curve on the table."""
+        return max(abs(self.layer(float(one.rows)) / one.milliseconds - 1) for one in self.table)
+
+
+def fit_curve(table: Sequence[Point]) -> tuple[float, float, float]:
+    """(c, a, b) >= 0 with the least squared relative error on the table."""
+    rows = np.array([one.rows for one in table], dtype=float)
+    times = np.array([one.milliseconds for one in table])
+    columns = np.stack([np.ones_like(rows), rows, rows**2], axis=1) / times[:, None]
+    best, least = (0.0, 0.0, 0.0), float("inf")
+    for kept in ([0, 1, 2], [0, 1], [0, 2], [1, 2], [0], [1], [2]):
+        found, *_ = np.linalg.lstsq(columns[:, kept], np.ones_like(rows), rcond=None)
+        if (found < 0).any():
+            continue
+        wrong = float(((columns[:, kept] @ found - 1) ** 2).sum())
+        if wrong < least - 1e-12:
+            values = dict(zip(kept, found.tolist(), strict=True))
+            best, least = (values.get(0, 0.0), values.get(1, 0.0), values.get(2, 0.0)), wrong
+    return best
+
+
+def read_profile(path: Path) -> LatencyProfile:
+    """The profile in a file. Raises SpecError (E060x, E0668)."""
+    try:
+        return LatencyProfile.model_validate_json(path.read_bytes())
+    except OSError as problem:
+        raise SpecError([os_error_diagnostic(problem, path)]) from problem
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = f"{where}: {first['msg']}" if where else str(first["msg"])
+        raise SpecError([error("E0668", f"{path} is no latency profile: {reason}", helps=(_REMEDY,))]) from problem
+
+
+def refuse_other_model(profile: LatencyProfile, name: str, layers: int, width: int) -> None:
+    """Raise SpecError (E0668) where a profile is of a model of another shape."""
+    if (profile.layers, profile.width) != (layers, width):
+        message = (
+            f"the profile is of {profile.model} ({profile.layers} layers of width {profile.width}), "
+            f"and {name} has {layers} of width {width}"
+        )
+        raise SpecError([error("E0668", message, helps=(_REMEDY,))])
+
+
+_REMEDY = "measure it: eosdsl profile --model MODEL --out profile.json"
+
+
+def _number(value: Any) -> Any:
+    """Sums of floats and another kind of number are of that kind, which no checker knows."""
+    return value

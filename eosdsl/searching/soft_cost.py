@@ -1,0 +1,105 @@
+"""The differentiable twin of the plan: the formulas of `eosdsl.cost` on soft counts.
+
+At counts that are whole, with gates and shares that are 0 or 1, it gives what `eosdsl.plan` gives, reducers included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eosdsl.cost.account import decoder_cost
+from eosdsl.cost.counts import total
+from eosdsl.cost.flops import Rows, head_macs, projector_macs, tower_macs
+from eosdsl.cost.latency import LatencyProfile
+from eosdsl.cost.measures import Amounts
+from eosdsl.cost.reducers import site_context
+from eosdsl.models.facts import ModelFacts
+from eosdsl.operators.base import Operator
+from eosdsl.passes.infer_tokens import LayerTokens, usual_image
+
+
+@dataclass(frozen=True)
+class Charge:
+    """An operator and the share in [0, 1] in which it is used."""
+
+    operator: Operator
+    share: Tensor
+
+
+@dataclass(frozen=True)
+class SoftGroup:
+    """The operators of a group, and the anchors that it keeps of an image: []."""
+
+    kept: Tensor
+    charges: tuple[Charge, ...]
+
+
+@dataclass(frozen=True)
+class SoftSite:
+    """A site in the decoder: its gate in [0, 1], the tokens of an image that arrive at it, and its groups."""
+
+    gate: Tensor
+    incoming: Tensor
+    groups: tuple[SoftGroup, ...]
+
+
+@dataclass(frozen=True)
+class SoftTokens:
+    """Visual tokens of the usual image in every decoder layer [L]: entering it, and entering its MLP."""
+
+    entering: Tensor
+    in_mlp: Tensor
+
+
+def soft_amounts(
+    facts: ModelFacts,
+    tokens: SoftTokens,
+    sites: Sequence[SoftSite],
+    text_tokens: int = 64,
+    images: int = 1,
+    profile: LatencyProfile | None = None,
+) -> Amounts[Tensor]:
+    """What constraints look at, as tensors that a gradient goes through."""
+    entering, in_mlp = list(tokens.entering.double().unbind()), list(tokens.in_mlp.double().unbind())
+    rows = [Rows(one, other) for one, other in zip(entering, in_mlp, strict=True)]
+    decoder = decoder_cost(facts, rows, text_tokens, images)
+    reducers = _reducers_macs(sites, facts, text_tokens, images, decoder.macs)
+    fixed = images * (_tower_macs(facts) + projector_macs(facts, facts.visual_tokens)) + head_macs(facts.decoder)
+    latency = None
+    if profile is not None:
+        gates = total([decoder.macs * 0, *(site.gate.double() for site in sites)])
+        latency = profile.prefill([text_tokens + images * one for one in entering], gates, reducers)
+    return Amounts(
+        entering=entering,
+        prefill_flops=2 * decoder.macs,
+        flops=2 * (decoder.macs + reducers + fixed),
+        kv_cache=decoder.kv_cache_bytes,
+        latency=latency,
+    )
+
+
+def _reducers_macs(sites: Sequence[SoftSite], facts: ModelFacts, text_tokens: int, images: int, like: Tensor) -> Tensor:
+    """Multiply-accumulates of all reducers."""
+    added = torch.zeros_like(like)
+    for site in sites:
+        gate = site.gate.double()
+        for group in site.groups:
+            # a context holds whole numbers for a plan; the operators' formulas hold for soft ones just as well
+            incoming: Any = site.incoming.double()
+            kept: Any = group.kept.double()
+            context = site_context(facts, True, incoming, kept, text_tokens, images)
+            for charge in group.charges:
+                added = added + images * gate * charge.share.double() * charge.operator.macs(context)
+    return added
+
+
+def _tower_macs(facts: ModelFacts) -> int:
+    if facts.encoder is None:
+        return 0
+    patches = usual_image(facts).patches
+    return tower_macs(facts.encoder, patches, [LayerTokens(patches, patches)] * facts.encoder.layers)
