@@ -6,13 +6,15 @@ from types import MethodType
 from typing import Any
 
 from torch import nn
+from transformers.masking_utils import create_masks_for_generate
 
 from eosdsl.lowering.anatomy import Anatomy
 from eosdsl.lowering.build import Lowered, LoweredTower
-from eosdsl.lowering.calls import entering, refuse_outer
+from eosdsl.lowering.calls import entering, keywords_of, refuse_outer
 from eosdsl.lowering.forward import reduced_forward
 from eosdsl.lowering.generating import generating, refuse_continuous
 from eosdsl.lowering.halves import divisible
+from eosdsl.lowering.masks import masks_for_generate
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.tower import encoder_forward, image_features, projector_hook
 
@@ -36,6 +38,7 @@ class Attachment:
             refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
         self._anatomy = anatomy
         self._noted = lowered.tower is not None
+        self._known = keywords_of(type(anatomy.vlm))
         self._handles: list[Any] = []
         self._replaced: list[tuple[nn.Module, str, Any]] = []
         forward = reduced_forward(lowered)
@@ -46,7 +49,7 @@ class Attachment:
         if lowered.tower is not None:
             self._enter_tower(anatomy, lowered.tower)
         if lowered.first_site is not None:
-            self._watch_calls(anatomy)
+            self._watch_calls(anatomy, lowered.first_site)
 
     def remove(self) -> None:
         """Restore the model. Safe to call twice."""
@@ -64,7 +67,7 @@ class Attachment:
         self._replace(vlm, "get_image_features", image_features(vlm.get_image_features, tower))
         self._handles.append(tower.projector.register_forward_pre_hook(projector_hook(tower)))
 
-    def _watch_calls(self, anatomy: Anatomy) -> None:
+    def _watch_calls(self, anatomy: Anatomy, first_site: int) -> None:
         model: Any = anatomy.model
         self._handles += [
             model.register_forward_pre_hook(self._outer, with_kwargs=True),
@@ -72,6 +75,8 @@ class Attachment:
         ]
         if callable(getattr(model, "generate", None)):
             self._replace(model, "generate", generating(model.generate, model))
+            make = getattr(model, "create_masks_for_generate", create_masks_for_generate)
+            self._replace(model, "create_masks_for_generate", masks_for_generate(make, first_site))
         if callable(getattr(model, "init_continuous_batching", None)):
             self._replace(model, "init_continuous_batching", refuse_continuous)
 
@@ -84,7 +89,7 @@ class Attachment:
         refuse_outer(model, kwargs)
 
     def _inner(self, vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (), entering(self._anatomy, args, kwargs, noted=self._noted)
+        return (), entering(self._anatomy, args, kwargs, noted=self._noted, known=self._known)
 
 
 def is_attached(text: Any) -> bool:

@@ -5,7 +5,6 @@ made.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from inspect import Parameter, signature
 from typing import Any
 
@@ -19,6 +18,7 @@ from eosdsl.lowering.cache import refuse_cache
 from eosdsl.lowering.forward import LAYOUT
 from eosdsl.lowering.generating import prompt_rows
 from eosdsl.lowering.images import Layout, read_layout
+from eosdsl.lowering.masks import READY
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
 
 _PACKED = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx", "token_type_ids")
@@ -42,19 +42,23 @@ def refuse_outer(model: Any, kwargs: dict[str, Any]) -> None:
             "labels are not supported while an operator is attached: they name rows that reductions remove",
             "compute the loss from logits of the rows that are left, or detach the operator",
         )
-    refuse_without_weights(model)
+    if not torch.compiler.is_compiling():  # a hook is traced on its own: looking at a weight would be a second graph
+        refuse_without_weights(model)
 
 
-def entering(anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any], *, noted: bool) -> dict[str, Any]:
+def entering(
+    anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any], *, noted: bool, known: frozenset[str]
+) -> dict[str, Any]:
     """The keywords that a call of the vision-language model goes on with: visual features made, the layout added.
 
-    noted: the features must have been reduced in the tower, and say so.
+    noted: the features must have been reduced in the tower, and say so. known: keywords that the model's forward names
+    (`keywords_of`).
 
     Raises:
         SpecError: E0431 to E0433, E0440 where the call cannot be right on a reduced sequence.
     """
     call = _by_name(anatomy.vlm, args, kwargs)
-    _refuse(anatomy, call)
+    _refuse(anatomy, call, known)
     if call.get("pixel_values") is not None and not _encoded(call):
         call["mm_encoder_outputs"] = {"image": _features(anatomy.vlm, call)}
         call["pixel_values"] = None
@@ -99,7 +103,7 @@ def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | 
     return replace(layout, arrival=arrival_of([note for note in notes if note is not None]))
 
 
-def _refuse(anatomy: Anatomy, call: dict[str, Any]) -> None:
+def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> None:
     if call.get("input_ids") is None:
         refuse("E0432", "the model was called without input_ids: which rows are visual is read from them")
     if call.get("output_attentions") or getattr(anatomy.config, "output_attentions", False):
@@ -109,21 +113,24 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any]) -> None:
         refuse("E0431", f"packed sequences are not supported while an operator is attached (`{packed[0]}`)")
     if call.get("is_causal") is False:
         refuse("E0431", "bidirectional attention is not supported while an operator is attached (`is_causal`)")
-    known = _parameters(type(anatomy.vlm))
     unknown = [name for name, value in call.items() if value is not None and name not in known]
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
     _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), call.get("past_key_values"))
 
 
-@cache
-def _parameters(kind: type) -> frozenset[str]:
+def keywords_of(kind: type) -> frozenset[str]:
     """The keywords that a class's forward names, and those that its decorators take."""
     return frozenset(signature(kind.forward).parameters) | _TAKEN  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any) -> None:
-    if attention_mask is not None and not (isinstance(attention_mask, Tensor) and attention_mask.ndim == 2):
+    ready = isinstance(attention_mask, dict) and READY in attention_mask
+    if (
+        attention_mask is not None
+        and not ready
+        and not (isinstance(attention_mask, Tensor) and attention_mask.ndim == 2)
+    ):
         refuse("E0431", "a ready-made attention mask is not supported while an operator is attached", "pass a 2-D mask")
     if cache is not None:
         refuse_cache(cache)

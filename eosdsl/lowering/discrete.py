@@ -12,6 +12,7 @@ from eosdsl.lowering.arrivals import arrive
 from eosdsl.lowering.halves import Kept
 from eosdsl.lowering.probes import View, read
 from eosdsl.lowering.segments import ahead, open_decoder, open_tower
+from eosdsl.lowering.static_cache import is_static, slots_filled
 from eosdsl.lowering.steps import Plan, does_nothing, reduce
 from eosdsl.lowering.stream import Stream
 
@@ -59,14 +60,14 @@ class Reducer(nn.Module):
         return reduce(self.plan, stream, readings)
 
     def _view(self, layer: int, stream: Stream, past: Past, cache: Any) -> View:
-        module = self.looked_at[str(layer)]
         state = None if cache is None else cache.layers[layer]
-        held = None if state is None or not state.is_initialized else (state.keys, state.values)
-        if layer not in past:
-            return View(module, stream.hidden, stream, held, False, *ahead(stream, state))
-        entered = Entered(*past[layer])
+        ran = layer in past
+        entered = Entered(*past[layer]) if ran else Entered(stream.hidden, stream)
         then = entered.stream
-        return View(module, entered.hidden, then, held, True, then.keys_valid, then.keys_bias)
+        keep, bias = (then.keys_valid, then.keys_bias) if ran else ahead(stream, state)
+        held = None if state is None or not state.is_initialized else (state.keys, state.values)
+        view = View(self.looked_at[str(layer)], entered.hidden, then, held, ran, keep, bias)
+        return view.up_to(slots_filled(state, stream, ran=ran)) if is_static(state) else view
 
 
 class TowerReducer(nn.Module):

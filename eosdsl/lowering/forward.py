@@ -17,7 +17,9 @@ from transformers.utils.output_capturing import capture_outputs
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Layout
+from eosdsl.lowering.masks import READY
 from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.static_cache import rows_before
 from eosdsl.lowering.stream import Stream
 
 LAYOUT = "eosdsl_layout"
@@ -33,7 +35,7 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
     def forward(
         self: Any,
         input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        attention_mask: Any = None,
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
         inputs_embeds: Tensor | None = None,
@@ -71,19 +73,21 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
 def _entering(
     text: Any,
     hidden: Tensor,
-    attention_mask: Tensor | None,
+    attention_mask: Any,
     position_ids: Any,
     cache: Any,
     layout: Layout | None,
 ) -> Stream:
     """The stream in front of layer 0, and what transformers would call every layer with."""
+    ready = attention_mask if isinstance(attention_mask, dict) else None
+    attention_mask = None if ready is not None else attention_mask
     if position_ids is None:
         seen = cache.get_seq_length() if cache is not None else 0
         position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)
     mask = create_causal_mask(
         config=text.config,
         inputs_embeds=hidden,
-        attention_mask=attention_mask,
+        attention_mask=attention_mask if ready is None else ready[READY],
         past_key_values=cache,
         position_ids=position_ids,
     )
@@ -99,7 +103,7 @@ def _entering(
         keys_valid=keys_valid,
         given=position_ids,
     )
-    return stream if layout is None else _with_images(stream, layout)
+    return stream if layout is None else _with_images(replace(stream, earlier=rows_before(cache)), layout)
 
 
 def _counted(layout: Layout | None, lowered: Lowered) -> Layout | None:

@@ -22,7 +22,6 @@ REFUSED = {
     "output_attentions": "output_attentions",
 }
 REFUSED_CACHES = {
-    "static": "a static cache",
     "offloaded_static": "an offloaded static cache",
     "offloaded": "an offloaded cache",
     "quantized": "a quantised cache",
@@ -63,9 +62,13 @@ def _refuse(config: Any, kwargs: dict[str, Any]) -> None:
     if getattr(config, "is_assistant", False):
         refuse("E0434", "a model with an operator cannot be the assistant of assisted decoding")
     cache = kwargs.get("cache_implementation", getattr(config, "cache_implementation", None))
-    if cache is not None and cache != "dynamic":
+    if cache not in (None, "dynamic", "static"):
         what = REFUSED_CACHES.get(cache, f"a cache of kind `{cache}`")
-        refuse("E0433", f"{what} is not supported while an operator is attached", "use a DynamicCache, the default")
+        refuse(
+            "E0433",
+            f"{what} is not supported while an operator is attached",
+            "use a dynamic cache (the default) or a static one",
+        )
     if kwargs.get("inputs_embeds") is not None:
         refuse("E0432", "generate was called with inputs_embeds: which rows are visual is read from input_ids")
 

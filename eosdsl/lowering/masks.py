@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -13,6 +15,29 @@ from eosdsl.lowering.refusals import refuse
 
 BIASABLE = ("eager", "sdpa")
 
+READY = "eosdsl_first_segment"
+"""The key under which `generate` hands on the mask of the layers in front of the first reduction, made ahead."""
+
+
+def masks_for_generate(make: Callable[..., Any], first_site: int) -> Callable[..., Any]:
+    """What `generate` makes masks with where the cache is static, in place of `make`.
+
+    A prompt comes with its 2-D mask, from which every segment makes its own. For a step of decoding the mask of the
+    first segment is made ahead: the 2-D mask grows, and what is compiled must not. The layers behind it have theirs
+    from the state of their cache, whose shape stays, within the compiled step.
+    """
+
+    @wraps(make)
+    def made(config: Any, inputs_embeds: Tensor, attention_mask: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("is_first_iteration") or inputs_embeds.shape[1] > 1:
+            return attention_mask
+        if first_site == 0:
+            return {READY: None}
+        mask = make(config, inputs_embeds, attention_mask, *args, **kwargs)
+        return {READY: next(iter(mask.values())) if isinstance(mask, dict) else mask}
+
+    return made
+
 
 def segment_mask(
     config: Any, hidden: Tensor, keep: Tensor | None, bias: Tensor | None, cache: Any, layer: int
@@ -23,8 +48,8 @@ def segment_mask(
     layer that says how many keys are held. Position ids are kept from transformers on purpose: without a cache it
     would take the gaps that pruning leaves in them for borders between packed sequences.
     """
-    if hidden.shape[1] == 1 and keep is None and bias is None:
-        return None  # decoding: the one row sees all that there is
+    if hidden.shape[1] == 1 and keep is None and bias is None and not getattr(cache, "is_compileable", False):
+        return None  # decoding: the one row sees all that there is, where no slot is empty
     offset = 0 if cache is None else cache.get_mask_sizes(hidden.shape[1], layer)[1]
     mask = create_causal_mask(
         config=config,

@@ -8,7 +8,7 @@ layer b.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,13 @@ class View:
     @property
     def rows(self) -> int:
         return self.hidden.shape[1]
+
+    def up_to(self, keys: int) -> View:
+        """The view without the slots behind the first `keys`, which a static cache has not filled."""
+        own = keys if self.ran else keys - self.rows
+        held = None if self.held is None or own == 0 else (self.held[0][:, :, :own], self.held[1][:, :, :own])
+        keep = None if self.keep is None else self.keep[:, :keys]
+        return replace(self, held=held, keep=keep, bias=None if self.bias is None else self.bias[:, :keys])
 
 
 @dataclass(frozen=True)

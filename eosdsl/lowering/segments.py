@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eosdsl.lowering.cache import Coming, joined
 from eosdsl.lowering.masks import bias_mask, segment_mask
+from eosdsl.lowering.row_state import Coming
 from eosdsl.lowering.steps import Plan
 from eosdsl.lowering.stream import Stream
 
@@ -23,14 +23,14 @@ def open_decoder(plan: Plan, entering: Stream, stream: Stream, cache: Any, confi
     """
     layers = [] if cache is None else cache.layers[plan.boundary : plan.last_layer + 1]
     first = None if cache is None or plan.boundary >= len(cache.layers) else cache.layers[plan.boundary]
-    held = 0 if first is None else first.held
-    like = (stream.hidden.shape[0], stream.hidden.shape[1])
+    for layer in layers:
+        layer.make_room(stream.removed)
     stream = replace(stream, strength=plan.strength or stream.strength)
-    keep = joined(None if first is None else first.keep, stream.valid, held, like, True)
+    keep = _keep(first, stream)
     stream = _placed(plan, entering, stream, None if first is None else first.gap, rotary)
     if plan.last_layer < plan.boundary:
         return stream  # nothing runs before the next reducer
-    bias = joined(None if first is None else first.bias, own_bias(stream), held, like, 0.0)
+    bias = _bias(first, stream)
     mask = segment_mask(config, stream.hidden, keep, bias, cache, plan.boundary)
     coming = _coming(plan, stream, keep, bias)
     for layer in layers:
@@ -48,10 +48,9 @@ def open_tower(plan: Plan, stream: Stream, config: Any) -> Stream:
 
 def ahead(stream: Stream, state: Any) -> tuple[Tensor | None, Tensor | None]:
     """Validity and bias of the keys that a layer holds which has not run yet, and of the rows about to enter it."""
-    held = 0 if state is None else state.held
-    like = (stream.hidden.shape[0], stream.hidden.shape[1])
-    keep = joined(None if state is None else state.keep, stream.valid, held, like, True)
-    return keep, joined(None if state is None else state.bias, own_bias(stream), held, like, 0.0)
+    if state is not None:
+        state.make_room(stream.removed)
+    return _keep(state, stream), _bias(state, stream)
 
 
 def own_bias(stream: Stream) -> Tensor | None:
@@ -64,6 +63,20 @@ def own_bias(stream: Stream) -> Tensor | None:
     rows = images.rows if images.valid is None else images.rows.where(images.valid, sizes.shape[1])
     spare = torch.cat([sizes, sizes[:, :1]], dim=1)
     return spare.index_put((images.batch[:, None], rows), own)[:, :-1].log() * stream.strength
+
+
+def _keep(state: Any, stream: Stream) -> Tensor | None:
+    """Which keys count of all that a layer will hold, [B, T] bool, None: all."""
+    if state is None:
+        return stream.valid
+    return state.over_keys(state.keep, stream.valid, tuple(stream.hidden.shape[:2]), True)
+
+
+def _bias(state: Any, stream: Stream) -> Tensor | None:
+    """What is added to the logits of those keys, [B, T] float32, None: nothing."""
+    if state is None:
+        return own_bias(stream)
+    return state.over_keys(state.bias, own_bias(stream), tuple(stream.hidden.shape[:2]), 0.0)
 
 
 def _coming(plan: Plan, stream: Stream, keep: Tensor | None, bias: Tensor | None) -> Coming:

@@ -19,9 +19,10 @@ class Stream:
     keys_valid [B, T] bool and keys_bias [B, T] float32 (added to the logits of a key):
     None where all count alike. images and queries are None in a forward that brings no image; lengths: rows that are
     not padding, per sequence. strength: of the bias by log size in force. removed: rows fewer than entered layer 0.
-    tail: rows behind the last visual token, in every sequence. arrival: what the tower left of the images, until the
-    language model has taken it in. given [1 or B, L]: the positions that the forward came with, of the rows that
-    entered layer 0; start [1 or B, 1]: that of the first row that is not padding.
+    tail: rows behind the last visual token, in every sequence. earlier: rows of the unreduced sequence that a static
+    cache held before this forward (0 with others, which say it themselves). arrival: what the tower left of the images,
+    until the language model has taken it in. given [1 or B, L]: the positions that the forward came with, of the rows
+    that entered layer 0; start [1 or B, 1]: that of the first row that is not padding.
 
     In the tower every image is a sequence of its own; rows attend to all others, there are no position embeddings,
     and positions are places in the unreduced image (its first row, a CLS if there is one, counted).
@@ -41,6 +42,7 @@ class Stream:
     strength: float = 0.0
     removed: int = 0
     tail: int = 0
+    earlier: int = 0
     arrival: Arrival | None = None
     given: Tensor | None = None
     start: Tensor | None = None

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 from tiny_models import batch, call, program, prompt, ratio, step, tiny_llava
-from transformers import DynamicCache, GenerationConfig, QuantizedCache, StaticCache
+from transformers import DynamicCache, GenerationConfig, QuantizedCache
+from transformers.cache_utils import DynamicSlidingWindowLayer, StaticSlidingWindowLayer
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import Step
@@ -59,19 +60,23 @@ REFUSED: list[tuple[str, str, Callable[[Compiled], Any]]] = [
     ("E0432", "input_ids", lambda c: c(inputs_embeds=embeds(c), attention_mask=P.attention_mask)),
     ("E0432", "inputs_embeds", lambda c: c.generate(inputs_embeds=embeds(c), max_new_tokens=1)),
     ("E0432", "past its", lambda c: c.model.model.language_model(inputs_embeds=embeds(c))),
-    ("E0433", "StaticCache", lambda c: c(**P.inputs(), past_key_values=StaticCache(c.config.text_config, 64))),
+    ("E0433", "Sliding", lambda c: c(**P.inputs(), past_key_values=_sliding(StaticSlidingWindowLayer(64, 4)))),
     ("E0433", "offloaded", lambda c: c(**P.inputs(), past_key_values=_offloaded())),
-    ("E0433", "static", lambda c: c.generate(**P.inputs(), max_new_tokens=1, cache_implementation="static")),
+    (
+        "E0433",
+        "offloaded static",
+        lambda c: c.generate(**P.inputs(), max_new_tokens=1, cache_implementation="offloaded_static"),
+    ),
     ("E0433", "offloaded", lambda c: c.generate(**P.inputs(), max_new_tokens=1, cache_implementation="offloaded")),
     ("E0433", "quantised", lambda c: c.generate(**P.inputs(), max_new_tokens=1, cache_implementation="quantized")),
     (
         "E0433",
-        "static",
+        "offloaded",
         lambda c: c.generate(
-            **P.inputs(), generation_config=GenerationConfig(max_new_tokens=1, cache_implementation="static")
+            **P.inputs(), generation_config=GenerationConfig(max_new_tokens=1, cache_implementation="offloaded")
         ),
     ),
-    ("E0433", "Sliding", lambda c: c(**P.inputs(), past_key_values=_sliding())),
+    ("E0433", "Sliding", lambda c: c(**P.inputs(), past_key_values=_sliding(DynamicSlidingWindowLayer(4)))),
     ("E0434", "assisted", lambda c: c.generate(**P.inputs(), max_new_tokens=1, assistant_model=c.model)),
     ("E0434", "prompt lookup", lambda c: c.generate(**P.inputs(), max_new_tokens=1, prompt_lookup_num_tokens=2)),
     ("E0434", "chunked", lambda c: c.generate(**P.inputs(), max_new_tokens=1, prefill_chunk_size=4)),
@@ -89,11 +94,9 @@ def _offloaded() -> DynamicCache:
     return cache
 
 
-def _sliding() -> DynamicCache:
-    from transformers.cache_utils import DynamicSlidingWindowLayer
-
+def _sliding(layer: Any) -> DynamicCache:
     cache = DynamicCache()
-    cache.layers.append(DynamicSlidingWindowLayer(4))
+    cache.layers.append(layer)
     return cache
 
 
