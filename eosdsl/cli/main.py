@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ir": ("eosdsl.cli.ir", "Print the typed program as versioned JSON."),
     "plan": ("eosdsl.cli.plan", "Count tokens, FLOPs and KV cache of a spec on a model, without weights."),
     "diff": ("eosdsl.cli.diff", "Say what changes from one spec to another: tokens, cost, behaviour."),
+    "sample": ("eosdsl.cli.sample", "Draw random members of a space, as specs."),
     "graph": ("eosdsl.cli.graph", "Draw how tokens flow through a spec."),
     "compile": ("eosdsl.cli.compile", "Compile a spec for a model into a folder."),
     "run": ("eosdsl.cli.run", "Ask a model about an image, full and reduced, side by side."),
