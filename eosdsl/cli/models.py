@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,7 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
-_HEAD = ("model", "family", "visual tokens", "decoder layers", "width", "tower layers", "CLS", "known as")
+_HEAD = ("model", "family", "visual tokens", "decoder layers", "width", "rope", "tower layers", "CLS", "known as")
 
 
 def command(
@@ -54,6 +55,9 @@ def command(
         say(json.dumps({"version": 1, "models": rows}, indent=2))
         return
     say(table([_HEAD, *(_row(one, called) for one, called in known.items())]))
+    remarks = [f"{', '.join(named)}: {sentence}" for sentence, named in _remarks(known).items()]
+    if remarks:
+        say("\n" + "\n".join(remarks))
 
 
 def _row(facts: ModelFacts, called: list[str]) -> tuple[str, ...]:
@@ -64,10 +68,33 @@ def _row(facts: ModelFacts, called: list[str]) -> tuple[str, ...]:
         str(facts.visual_tokens) + ("" if facts.grid else " (varies)"),
         str(facts.decoder.layers),
         str(facts.decoder.width),
+        _rope(facts),
         f"{tower.layers_run} of {tower.layers}" if tower else "-",
         ("yes" if tower.has_cls else "no") if tower else "-",
         ", ".join(name for name in called if name != facts.name),
     )
+
+
+def _rope(facts: ModelFacts) -> str:
+    """What positions are: one number or three, and how far layers see that slide over them."""
+    decoder = facts.decoder
+    if not decoder.sliding_layers or decoder.window is None:
+        return decoder.rope
+    return f"{decoder.rope}, {len(decoder.sliding_layers)} layers see {decoder.window:,}"
+
+
+def _remarks(known: Iterable[ModelFacts]) -> dict[str, list[str]]:
+    """What cannot be compiled, and why, and what to know of the counts: each sentence with the models it is about."""
+    from eosdsl.models.registry import profile_for
+
+    told: dict[str, list[str]] = {}
+    for facts in known:
+        sentences = [f"not compiled yet: {one}" for one in facts.unsupported]
+        if facts.tower_refused:
+            sentences.append(f"no reductions in the vision tower or at its output: {facts.tower_refused}")
+        for sentence in (*sentences, *profile_for(facts).notes):
+            told.setdefault(sentence, []).append(facts.name)
+    return told
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

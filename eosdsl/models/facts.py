@@ -24,6 +24,7 @@ class DecoderFacts(Facts):
     vocabulary: int
     rope: Literal["1d", "mrope"] = "1d"
     sliding_layers: tuple[int, ...] = ()
+    window: int | None = None  # positions that a sliding layer sees, its own included
 
     @property
     def kv_width(self) -> int:
@@ -74,7 +75,10 @@ class ProjectorFacts(Facts):
 
 
 class ModelFacts(Facts):
-    """One model. `grid` is the visual tokens of one image, rows by columns; None where it depends on the image."""
+    """One model. `grid` is the visual tokens of one image, rows by columns; None where it depends on the image.
+
+    `tower_refused`: why reductions in the vision tower or at its output cannot be compiled, empty where they can.
+    """
 
     name: str
     family: str
@@ -86,6 +90,7 @@ class ModelFacts(Facts):
     image_token_id: int | None
     dtype_bytes: int = 2
     unsupported: tuple[str, ...] = ()
+    tower_refused: str = ""
 
     @property
     def merge_area(self) -> int:
@@ -98,3 +103,8 @@ class ModelFacts(Facts):
         if self.encoder and self.encoder.patches is not None:
             return self.encoder.patches
         return self.visual_tokens * self.merge_area
+
+    @property
+    def tile_tokens(self) -> int:
+        """Visual tokens that one tile gives, newlines not counted."""
+        return self.patches // self.merge_area // (self.encoder.tiles if self.encoder else 1)

@@ -6,6 +6,8 @@ where that one is not among them: five views of 576 patches and 48 newlines give
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.llava import projector_facts
@@ -13,6 +15,7 @@ from eosdsl.models.profile import Profile, Shipped
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
+PACKING = "padding is cut off a whole grid of tiles, and newlines go behind its rows: a reduction would break the grid"
 _PINPOINTS = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 
 
@@ -20,7 +23,7 @@ def read(config: Config, name: str) -> ModelFacts:
     """Facts of a LLaVA-NeXT from its config."""
     vision = vision_section(config)
     rows, columns = patch_grid(vision)
-    down, across = _tiling(config, vision.side("image_size"))
+    down, across = tiling(config, vision.side("image_size"), _PINPOINTS)
     encoder = encoder_facts(config, vision, tiles=1 + down * across)
     decoder = decoder_facts(config.section("text_config", "llama"))
     newlines = down * rows
@@ -34,13 +37,13 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=rows * columns * encoder.tiles + newlines,
         image_token_id=config.token("image_token_id", "image_token_index") or 32000,
         dtype_bytes=config.bytes_per_value(),
-        unsupported=PROFILE.unsupported,
+        tower_refused=PACKING,
     )
 
 
-def _tiling(config: Config, side: tuple[int, int]) -> tuple[int, int]:
+def tiling(config: Config, side: tuple[int, int], default: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Tiles down and across for the usual image."""
-    given = config.get("image_grid_pinpoints") or _PINPOINTS
+    given = config.get("image_grid_pinpoints") or default
     pinpoints = [Config({"size": one}, config.model, "image_grid_pinpoints.").side("size") for one in given]
     square = (2 * side[0], 2 * side[1])
     height, width = square if square in pinpoints else max(pinpoints, key=lambda p: (p[0] * p[1], p))
@@ -58,6 +61,12 @@ PROFILE = Profile(
             "llava-1.6-mistral-7b.json",
             ("llava-next",),
             "Mistral-7B with CLIP ViT-L/14 at 336 pixels, up to five views",
+        ),
+        Shipped(
+            "llava-1.6-vicuna-7b",
+            "llava-1.6-vicuna-7b.json",
+            ("llava-v1.6-7b",),
+            "Vicuna-7B with CLIP ViT-L/14 at 336 pixels, up to five views",
         ),
     ),
     summary="any-resolution tiles, CLIP tower, two-layer projector",

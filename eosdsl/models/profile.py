@@ -6,8 +6,9 @@ A family is a module with a `Profile`, named in the entry-point group `eosdsl.mo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts
@@ -45,6 +46,12 @@ class TorchNames:
     projector: str | None = "model.multi_modal_projector"
 
 
+Joins = Callable[[Sequence[int], Sequence[int]], bool]
+"""Whether two tiles that follow each other are of one image, by the token ids in front of the earlier one (as many as
+there are, up to eight) and those between the two.
+"""
+
+
 @dataclass(frozen=True)
 class Profile:
     """A model family.
@@ -55,7 +62,13 @@ class Profile:
         architecture: class in transformers that such a config builds.
         read: config, and the name to give the model, to its facts; raises SpecError (E0645) where the config lacks
             something.
-        unsupported: what cannot be compiled yet, one sentence each; empty where everything is lowered.
+        unsupported: why nothing of the family can be compiled yet, one sentence each; empty where the decoder is
+            lowered.
+        joins: where placeholders stand tile by tile: which tiles are one image. None where features come by image.
+        blocks: which rows see each other in both directions, by `token_type_ids`: `images`, runs of ones; `prefix`,
+            all zeros, which then must be given. None where all is causal.
+        window_first: a sliding window cuts such blocks too (else it does not).
+        notes: what one should know of its counts, one sentence each, for lists.
     """
 
     family: str
@@ -66,6 +79,10 @@ class Profile:
     torch: TorchNames = TorchNames()
     summary: str = ""
     unsupported: tuple[str, ...] = ()
+    joins: Joins | None = field(default=None, repr=False)
+    blocks: Literal["images", "prefix"] | None = None
+    window_first: bool = False
+    notes: tuple[str, ...] = ()
 
     def facts(self, config: dict[str, object], name: str = "") -> ModelFacts:
         """The facts of a model of this family, from its config as JSON gives it.

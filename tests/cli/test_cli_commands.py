@@ -154,8 +154,10 @@ def test_ir_without_a_spec_is_a_usage_error() -> None:
 
 
 def test_models_is_a_table_of_names_that_work() -> None:
-    head, *rows = invoke("models").out.splitlines()
+    listed, _, remarks = invoke("models").out.partition("\n\n")
+    head, *rows = listed.splitlines()
     assert head.startswith("model")
+    assert "gemma3-4b: no reductions in the vision tower or at its output: the projector pools" in remarks
     names = [row.split()[0] for row in rows]
     assert "llava-1.5-7b" in names
     document = json.loads(invoke("models", "--output-format", "json").out)

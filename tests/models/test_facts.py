@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
+from transformers import LlavaConfig, LlavaForConditionalGeneration
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from eosdsl.diagnostics import SpecError
@@ -90,11 +90,9 @@ def test_defaults_of_text_models_are_those_of_transformers(kind: str) -> None:
         assert defaults[key] == value, key
 
 
-@pytest.mark.parametrize(
-    ("kind", "made"), [("clip_vision_model", CLIPVisionConfig()), ("siglip_vision_model", SiglipVisionConfig())]
-)
-def test_defaults_of_towers_are_those_of_transformers(kind: str, made: Any) -> None:
-    known = made.to_dict()
+@pytest.mark.parametrize("kind", sorted(vision_models.DEFAULTS))
+def test_defaults_of_towers_are_those_of_transformers(kind: str) -> None:
+    known = CONFIG_MAPPING[kind]().to_dict()
     assert {key: known[key] for key in vision_models.DEFAULTS[kind]} == dict(vision_models.DEFAULTS[kind])
 
 
@@ -113,6 +111,9 @@ def test_a_config_as_sparse_as_on_the_hub() -> None:
         ("qwen2", {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}, (1, 2)),
         ("qwen2", {"use_sliding_window": False}, ()),
         ("llama", {"layer_types": ["full_attention", "sliding_attention", "full_attention"]}, (1,)),
+        ("gemma2", {}, (0, 2)),
+        ("gemma3_text", {"sliding_window_pattern": 2}, (0, 2)),
+        ("cohere2", {"sliding_window": None}, ()),
     ],
 )
 def test_layers_whose_attention_slides(kind: str, keys: dict[str, Any], expected: tuple[int, ...]) -> None:
@@ -160,3 +161,13 @@ def test_what_cannot_be_is_one_error_that_names_it(config: Any, code: str, named
 def test_facts_stay_what_they_are() -> None:
     known = facts(TINY)
     assert facts(known) is known
+
+
+@pytest.mark.parametrize(
+    "family",
+    ["aya_vision", "gemma3", "idefics3", "internvl", "llava_onevision", "mistral3", "paligemma", "smolvlm", "vipllava"],
+)
+def test_a_config_without_anything_is_the_default_of_transformers(family: str) -> None:
+    """Numbers that a model type has no default for in its own section are those of its family."""
+    made = CONFIG_MAPPING[family]()
+    assert facts({"model_type": family}) == facts(made).model_copy(update={"name": family})
