@@ -10,9 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from eosdsl.ir.quantities import Call, Node, Open, Quantity, Word
+from eosdsl.ir.node import BY_KIND, Node
+from eosdsl.ir.quantities import Call, Open, Quantity, Word
 
 Stream = Literal["decoder", "encoder", "encoder_output"]
 
@@ -41,7 +40,7 @@ class Where(Node):
 class Amount(Node):
     """How many: a quantity (ratio or tokens), `all`, an adaptive rule (`outliers(iqr: 1.5)`, `mass(90%)`), or open."""
 
-    value: Annotated[Quantity | Word | Call | Open, Field(discriminator="kind")]
+    value: Annotated[Quantity | Word | Call | Open, BY_KIND]
     of: Literal["original", "incoming"] = "original"
 
 
@@ -58,7 +57,7 @@ class Weighted(Node):
     """`0.7 * score`."""
 
     kind: Literal["weighted"] = "weighted"
-    weight: Annotated[Quantity | Open, Field(discriminator="kind")]
+    weight: Annotated[Quantity | Open, BY_KIND]
     score: ScoreExpr
 
 
@@ -76,13 +75,13 @@ class Product(Node):
     factors: tuple[ScoreExpr, ...]
 
 
-ScoreExpr = Annotated[Call | Weighted | Sum | Product, Field(discriminator="kind")]
+ScoreExpr = Annotated[Call | Weighted | Sum | Product, BY_KIND]
 
 
 class MixPart(Node):
     """One part of a mix; `share` is exact (bare names have been given what was left)."""
 
-    share: Annotated[Quantity | Open, Field(discriminator="kind")]
+    share: Annotated[Quantity | Open, BY_KIND]
     behaviour: Call
 
 
@@ -93,7 +92,7 @@ class Mix(Node):
     parts: tuple[MixPart, ...]
 
 
-Behaviour = Annotated[Call | Mix | Open, Field(discriminator="kind")]
+Behaviour = Annotated[Call | Mix | Open, BY_KIND]
 
 
 class Group(Node):
@@ -104,7 +103,7 @@ class Group(Node):
 
     budget: Budget
     score: ScoreExpr | None = None
-    pick: Annotated[Call | Open, Field(discriminator="kind")] = Call(name="top")
+    pick: Annotated[Call | Open, BY_KIND] = Call(name="top")
     behaviour: Behaviour = Call(name="prune")
 
 
@@ -114,7 +113,7 @@ class AttentionBias(Node):
     none = 0, log_size = 1; `calibrated` is a rule.
     """
 
-    strength: Annotated[Quantity | Open | Word, Field(discriminator="kind")] = Quantity(value=Fraction(0))
+    strength: Annotated[Quantity | Open | Word, BY_KIND] = Quantity(value=Fraction(0))
 
 
 class Bookkeeping(Node):
@@ -168,4 +167,4 @@ class RelaxedProgram(ProgramBase):
     search: tuple[tuple[str, Call | Quantity | Word | Budget], ...] = ()
 
 
-Program = Annotated[DiscreteProgram | RelaxedProgram, Field(discriminator="kind")]
+Program = Annotated[DiscreteProgram | RelaxedProgram, BY_KIND]

@@ -3,36 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from eosdsl.source import Span
+from eosdsl.ir.node import BY_KIND
+from eosdsl.ir.node import Node as Node
 
 Unit = Literal["number", "ratio", "tokens", "layers", "flops", "bytes", "milliseconds"]
-
-
-class Node(BaseModel):
-    """A frozen IR node. The span says where it was written; it takes no part in equality or hashing."""
-
-    # deferred: a model is built when it is first used, with all names in place, not tried when its class is made
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    span: Span | None = Field(default=None, repr=False)
-
-    _compared: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        cls._compared = tuple(name for name in cls.model_fields if name != "span")
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self._compared)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *[getattr(self, name) for name in self._compared]))
 
 
 class Quantity(Node):
@@ -93,4 +69,4 @@ class Call(Node):
         return None
 
 
-Value = Annotated[Quantity | Word | Dims | Open | Call, Field(discriminator="kind")]
+Value = Annotated[Quantity | Word | Dims | Open | Call, BY_KIND]

@@ -40,7 +40,7 @@ def _size(value: object) -> int:
         one = stack.pop()
         if isinstance(one, Node):
             count += 1
-            stack.extend(getattr(one, name) for name in type(one).model_fields)
+            stack.extend(getattr(one, name) for name in one.FIELDS)
         elif isinstance(one, tuple):
             stack.extend(one[: LARGEST + 1])
     return count
