@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-import typer
-
-from eosdsl.cli.options import ColorMode
+from eosdsl.cli.choices import ColorMode
 from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.reading import read_source, read_stdin
 from eosdsl.source import SourceFile
@@ -52,6 +50,8 @@ def settings_of(pairs: Sequence[str] | None) -> dict[str, str]:
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
+            import typer
+
             raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
         settings[name.strip()] = value.strip()
     return settings
@@ -60,6 +60,14 @@ def settings_of(pairs: Sequence[str] | None) -> dict[str, str]:
 def missing_package(name: str, purpose: str) -> SpecError:
     """The error for an optional package that a command needs."""
     return SpecError([error("E0698", f"{purpose} needs the package {name}", helps=(f"pip install {name}",))])
+
+
+def close_quietly() -> None:
+    """Flush now, so that a reader that went away (`| head`) causes no message while Python shuts down."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from eosdsl.cli.console import close_quietly
 from eosdsl.cli.guard import guarded
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def eosdsl(
 
 
 def main() -> None:
-    """The console script."""
+    """The command line, all of it; the console script comes here unless `eosdsl.cli.start` can do without typer."""
     # pydantic looks through all installed packages for plugins of its own; ours are frozen models without any
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
@@ -109,12 +110,4 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
-        _close_quietly()
-
-
-def _close_quietly() -> None:
-    """Flush now, so that a reader that went away (`| head`) causes no message while Python shuts down."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_quietly()

@@ -6,26 +6,12 @@ when the command fails.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-
-class ColorMode(StrEnum):
-    AUTO = "auto"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
-class OutputFormat(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    CONCISE = "concise"
-    JSON = "json"
-    GITHUB = "github"
-    SARIF = "sarif"
+from eosdsl.cli.choices import ColorMode as ColorMode
+from eosdsl.cli.choices import OutputFormat as OutputFormat
 
 
 def _remember(context: typer.Context, parameter: typer.CallbackParam, value: object) -> object:

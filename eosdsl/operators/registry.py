@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, overload
 
 from eosdsl.diagnostics import SpecError, error
-from eosdsl.doors import EntryPoint, entry_points
+from eosdsl.doors import EntryPoint
 from eosdsl.operators.base import Behaviour, Budget, Operator, Pick, Score, Similarity, Support
-
-Kind = Literal["scores", "picks", "behaviours", "similarities", "supports", "budgets"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-SINGULAR: Mapping[Kind, str] = {
-    "scores": "score",
-    "picks": "pick",
-    "behaviours": "behaviour",
-    "similarities": "similarity",
-    "supports": "support",
-    "budgets": "budget",
-}
+from eosdsl.operators.kinds import KINDS as KINDS
+from eosdsl.operators.kinds import SINGULAR, Kind, doors
 
 
 class Registry(Mapping[str, type[Operator]]):
@@ -28,7 +18,7 @@ class Registry(Mapping[str, type[Operator]]):
 
     def __init__(self, kind: Kind) -> None:
         self.kind: Kind = kind
-        self._doors: dict[str, EntryPoint] = {door.name: door for door in entry_points(group=f"eosdsl.{kind}")}
+        self._doors = doors(kind)
         self._loaded: dict[str, type[Operator]] = {}
 
     def __getitem__(self, name: str) -> type[Operator]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from eosdsl.diagnostics import Diagnostic, Label, Severity, error
 from eosdsl.ir.nodes import Group, Mix, Product, ScoreExpr, Step, Sum, Weighted, Where
 from eosdsl.ir.quantities import Call
-from eosdsl.operators.registry import Kind
+from eosdsl.operators.kinds import Kind
 from eosdsl.passes.resolve_operators import reads_previous_layer
 
 SiteKey = tuple[str, int | Fraction, bool]

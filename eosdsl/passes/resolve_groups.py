@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from eosdsl.ir.nodes import Behaviour, Group, Mix, MixPart, Where
 from eosdsl.ir.quantities import Call, Open, Quantity, Value, Word
-from eosdsl.operators.registry import Kind
+from eosdsl.operators.kinds import Kind
 from eosdsl.passes.resolve_budgets import budget, grid_budget
 from eosdsl.passes.resolve_context import Context
 from eosdsl.passes.resolve_operators import check_operator

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from eosdsl.diagnostics import Diagnostic
 from eosdsl.ir.quantities import Call
-from eosdsl.operators.base import AttentionProbe, KeysProbe, Operator, Probe, ValuesProbe
-from eosdsl.operators.binding import bind_call, check_call
-from eosdsl.operators.registry import Kind, operators
+from eosdsl.operators.kinds import Kind, doors
+from eosdsl.operators.verdicts import known_traits, traits
 from eosdsl.passes.resolve_context import Context
 
 # Names that the language has: where no operator is installed for one yet it can be written and formatted all the same,
@@ -30,7 +30,7 @@ LANGUAGE: dict[Kind, frozenset[str]] = {
 
 def known_names(kind: Kind) -> frozenset[str]:
     """All names of a kind: the language's own and those of installed packages."""
-    return LANGUAGE.get(kind, frozenset()) | frozenset(operators(kind))
+    return LANGUAGE.get(kind, frozenset()) | frozenset(doors(kind))
 
 
 def check_operator(context: Context, kind: Kind, call: Call) -> None:
@@ -38,10 +38,7 @@ def check_operator(context: Context, kind: Kind, call: Call) -> None:
     key = (kind, call)
     if key in context.checked:
         return
-    if call.name not in operators(kind) and call.name in LANGUAGE.get(kind, frozenset()):
-        context.checked.add(key)
-        return
-    found = check_call(kind, call)
+    found = [] if _is_only_named(kind, call) else _mistakes(kind, call)
     if not found:
         context.checked.add(key)
     context.found.extend(found)
@@ -49,15 +46,19 @@ def check_operator(context: Context, kind: Kind, call: Call) -> None:
 
 def reads_previous_layer(kind: Kind, call: Call) -> bool:
     """Whether an operator reads attention, keys or values of the layer before the site."""
-    if kind not in ("scores", "picks", "behaviours") or call.name not in operators(kind):
+    if kind not in ("scores", "picks", "behaviours") or call.name not in doors(kind):
         return False
-    bound, _ = bind_call(kind, call)
-    if not isinstance(bound, Operator):
-        return False
-    return any(_is_previous(probe) for probe in bound.probes())
+    return "reads previous" in (traits(kind, call) or ())
 
 
-def _is_previous(probe: Probe) -> bool:
-    if isinstance(probe, AttentionProbe):
-        return probe.layer == "previous"
-    return isinstance(probe, KeysProbe | ValuesProbe)
+def _is_only_named(kind: Kind, call: Call) -> bool:
+    """Whether a name belongs to the language and nobody offers an operator for it."""
+    return call.name not in doors(kind) and call.name in LANGUAGE.get(kind, frozenset())
+
+
+def _mistakes(kind: Kind, call: Call) -> list[Diagnostic]:
+    if known_traits(kind, call) is not None:
+        return []
+    from eosdsl.operators.binding import check_call
+
+    return check_call(kind, call)

@@ -9,9 +9,8 @@ from functools import cache
 from eosdsl.diagnostics import Edit, Fix
 from eosdsl.ir.nodes import Amount, AttentionBias, Behaviour, Group, Mix, RelaxedProgram, ScoreExpr, Step, Sum, Weighted
 from eosdsl.ir.quantities import Call, Open, Quantity
-from eosdsl.operators.base import Absorbing
-from eosdsl.operators.binding import bind_call
-from eosdsl.operators.registry import operators
+from eosdsl.operators.kinds import doors
+from eosdsl.operators.verdicts import traits
 from eosdsl.rules.base import Subject
 from eosdsl.source import Span
 
@@ -32,13 +31,20 @@ def absorbs(behaviour: Behaviour) -> bool:
     """Whether anchors may take others in: an absorbing behaviour with a share above zero, or anything left open."""
     if isinstance(behaviour, Open):
         return True
-    return any(share != 0 and _is_absorbing(call) for call, share in parts(behaviour))
+    return any(share != 0 and _is_absorbing(call.name) for call, share in parts(behaviour))
 
 
-def _is_absorbing(call: Call) -> bool:
-    if call.name not in operators("behaviours"):
-        return call.name != "prune"
-    return issubclass(operators("behaviours")[call.name], Absorbing)
+@cache
+def _is_absorbing(name: str) -> bool:
+    if name not in doors("behaviours"):
+        return name != "prune"
+    found = traits("behaviours", Call(name=name))
+    if found is not None:
+        return "absorbs" in found
+    from eosdsl.operators.base import Absorbing
+    from eosdsl.operators.registry import operators
+
+    return issubclass(operators("behaviours")[name], Absorbing)  # it has parameters without a default
 
 
 def reads_score(pick: Call | Open) -> bool:
@@ -54,10 +60,10 @@ def _plain_reads_score(name: str) -> bool:
 
 
 def _uses_score(pick: Call) -> bool:
-    if pick.name not in operators("picks"):
+    if pick.name not in doors("picks"):
         return pick.name not in _SCORELESS
-    bound, _ = bind_call("picks", pick)
-    return bound is None or bound.uses_score
+    found = traits("picks", pick)
+    return found is None or "reads score" in found
 
 
 def has_bias(bias: AttentionBias) -> bool:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from eosdsl.cli.main import app
 
-EOSDSL = (sys.executable, "-c", "from eosdsl.cli.main import main; main()")
+EOSDSL = (sys.executable, "-c", "from eosdsl.cli.start import main; main()")
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,7 @@ IMPORTS = """
 import sys
 sys.argv = ["eosdsl", *{arguments!r}]
 try:
-    from eosdsl.cli.main import main
+    from eosdsl.cli.start import main
     main()
 except SystemExit:
     pass

@@ -140,7 +140,7 @@ def test_commands_end_with_a_diagnostic(command: list[str], tmp_path: Path) -> N
     """The whole way through a terminal that knows only ASCII."""
     file = tmp_path / "spec.eos"
     file.write_text("at layer 😀: retain \u202e1e999999%" + "(" * 5000, encoding="utf-8")
-    launched = [sys.executable, "-c", "from eosdsl.cli.main import main; main()", *command, str(file)]
+    launched = [sys.executable, "-c", "from eosdsl.cli.start import main; main()", *command, str(file)]
     environment = {"PYTHONIOENCODING": "ascii", "NO_COLOR": "1", "PATH": "/usr/bin"}
     ended = subprocess.run(launched, capture_output=True, text=True, env=environment)
     assert ended.returncode in (1, 2)

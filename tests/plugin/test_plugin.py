@@ -52,7 +52,7 @@ def python(code: str, packages: Path | None, *arguments: str) -> subprocess.Comp
 
 def eosdsl(packages: Path | None, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line."""
-    done = python("from eosdsl.cli.main import main; main()", packages, *arguments)
+    done = python("from eosdsl.cli.start import main; main()", packages, *arguments)
     assert "Traceback" not in done.stderr
     return done
 
