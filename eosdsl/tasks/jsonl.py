@@ -58,31 +58,17 @@ class Reader:
     def _line(self, raw: bytes, number: int) -> Iterator[Example | Diagnostic]:
         try:
             record = _parsed(raw)
-            turns = _turns(record)
-            images = tuple(self._image(name) for name in _image_names(record))
-            self._check(turns)
-        except _BadLine as problem:
+            turns = questions_of(record, self.can_write)
+            folder = self.images or self.path.parent
+            images = tuple(image_array(folder / name) for name in _image_names(record))
+        except BadLine as problem:
             yield self._diagnostic(problem, number)
             return
         for turn, (question, answer) in enumerate(turns):
             meta = {"line": number, "turn": turn, "before": turns[:turn], "id": record.get("id")}
             yield Example(images, question, answer, self.path.stem, "test", MEDIUM, meta)
 
-    def _image(self, name: str) -> Image:
-        from eosdsl.run.images import open_image
-
-        path = (self.images or self.path.parent) / name
-        try:
-            return np.asarray(open_image(path))
-        except SpecError as problem:
-            raise _BadLine("E0663", problem.diagnostics[0].message) from problem
-
-    def _check(self, turns: list[tuple[str, str]]) -> None:
-        for _, answer in turns:
-            if self.can_write is not None and not self.can_write(answer):
-                raise _BadLine("E0664", f"the tokenizer cannot write the answer {answer!r}")
-
-    def _diagnostic(self, problem: _BadLine, number: int) -> Diagnostic:
+    def _diagnostic(self, problem: BadLine, number: int) -> Diagnostic:
         column = problem.column
         span = Span(column - 1, column, number, column, number, column + 1, str(self.path))
         helps = () if problem.remedy is None else (problem.remedy,)
@@ -107,11 +93,35 @@ def load_jsonl(
     bad: list[Diagnostic] = []
     for found in reader.lines():
         bad.append(found) if isinstance(found, Diagnostic) else examples.append(found)
+    return finished(examples, bad, reader.path, skip_bad)
+
+
+def finished(examples: list[Example], bad: list[Diagnostic], path: Path, skip_bad: bool) -> Loaded:
+    """What was read, where that will do. Raises SpecError: the bad lines unless they are to be skipped, E0665."""
     if bad and not skip_bad:
-        raise SpecError([*bad[:_SHOWN], *_rest(bad, reader.path)])
+        raise SpecError([*bad[:_SHOWN], *_rest(bad, path)])
     if not examples:
         raise SpecError([error("E0665", f"{path} holds no example that can be used", notes=_count(bad))])
     return Loaded(tuple(examples), tuple(bad))
+
+
+def questions_of(record: dict[str, Any], can_write: Callable[[str], bool] | None = None) -> list[tuple[str, str]]:
+    """Questions and answers of one record in their order. Raises BadLine (E0662, E0664)."""
+    turns = _turns(record)
+    for _, answer in turns:
+        if can_write is not None and not can_write(answer):
+            raise BadLine("E0664", f"the tokenizer cannot write the answer {answer!r}")
+    return turns
+
+
+def image_array(path: Path) -> Image:
+    """The picture of a file [height, width, 3]. Raises BadLine (E0663)."""
+    from eosdsl.run.images import open_image
+
+    try:
+        return np.asarray(open_image(path))
+    except SpecError as problem:
+        raise BadLine("E0663", problem.diagnostics[0].message) from problem
 
 
 def writable_by(tokenizer: Any) -> Callable[[str], bool]:
@@ -124,7 +134,7 @@ def writable_by(tokenizer: Any) -> Callable[[str], bool]:
     return can_write
 
 
-class _BadLine(Exception):
+class BadLine(Exception):
     """Why a line cannot be used."""
 
     def __init__(self, code: str, reason: str, column: int = 1, remedy: str | None = None) -> None:
@@ -136,12 +146,12 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         record = json.loads(raw)
     except UnicodeDecodeError as problem:
-        raise _BadLine("E0661", "the line is not UTF-8 text", problem.start + 1) from problem
+        raise BadLine("E0661", "the line is not UTF-8 text", problem.start + 1) from problem
     except json.JSONDecodeError as problem:
         remedy = "a JSON list is turned into lines with: jq -c '.[]'" if raw.lstrip()[:1] == b"[" else None
-        raise _BadLine("E0661", f"not JSON: {problem.msg}", problem.colno, remedy) from problem
+        raise BadLine("E0661", f"not JSON: {problem.msg}", problem.colno, remedy) from problem
     if not isinstance(record, dict):
-        raise _BadLine("E0661", f"a JSON object is needed, this is a {type(record).__name__}")
+        raise BadLine("E0661", f"a JSON object is needed, this is a {type(record).__name__}")
     return record
 
 
@@ -152,18 +162,18 @@ def _turns(record: dict[str, Any]) -> list[tuple[str, str]]:
     for key in ("question", "answer"):
         if not isinstance(record.get(key), str) or not record[key].strip():
             there = ", ".join(sorted(map(str, record))) or "none"
-            raise _BadLine("E0662", f"`{key}` is missing or is not text (keys: {there})")
+            raise BadLine("E0662", f"`{key}` is missing or is not text (keys: {there})")
     return [(_question(record["question"]), record["answer"].strip())]
 
 
 def _conversation(messages: Any) -> list[tuple[str, str]]:
     if not isinstance(messages, list) or not messages or len(messages) % 2:
-        raise _BadLine("E0662", "`conversations` needs a list of questions and answers in turns")
+        raise BadLine("E0662", "`conversations` needs a list of questions and answers in turns")
     texts: list[str] = []
     for index, message in enumerate(messages):
         speaker = ("human", "gpt")[index % 2]
         if not isinstance(message, dict) or message.get("from") != speaker or not isinstance(message.get("value"), str):
-            raise _BadLine("E0662", f'message {index + 1} of `conversations` needs {{"from": "{speaker}", "value": …}}')
+            raise BadLine("E0662", f'message {index + 1} of `conversations` needs {{"from": "{speaker}", "value": …}}')
         texts.append(message["value"])
     return [(_question(q), a.strip()) for q, a in zip(texts[::2], texts[1::2], strict=True)]
 
@@ -174,17 +184,17 @@ def _question(text: str) -> str:
 
 
 def _image_names(record: dict[str, Any]) -> list[str]:
-    names = record.get("image", record.get("images", []))
+    names = record.get("image", record.get("images", record.get("file_name", [])))
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise _BadLine("E0662", "`image` needs a path or a list of paths")
+        raise BadLine("E0662", "`image` needs a path or a list of paths")
     return names
 
 
 def _rest(bad: list[Diagnostic], path: Path) -> list[Diagnostic]:
     if len(bad) <= _SHOWN:
         return []
-    return [error("E0661", f"{path}: {len(bad) - _SHOWN} more bad lines", helps=("skip_bad leaves them out",))]
+    return [error("E0661", f"{path}: {len(bad) - _SHOWN} more bad lines", helps=("--skip-bad leaves them out",))]
 
 
 def _count(bad: list[Diagnostic]) -> tuple[str, ...]:

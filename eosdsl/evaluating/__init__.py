@@ -1,0 +1,1 @@
+"""What token reduction costs in accuracy: specs × tasks × budgets on one model."""
