@@ -12,13 +12,19 @@ from eosdsl.lowering.refusals import refuse
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profile import TorchNames
 
+MODALITIES = ("image", "video")
+"""What is seen, in the order that transformers encodes it."""
 _ONE_SQUARE_IMAGE = ("llava",)
 """Families whose features pass from tower to projector as they are, one row a placeholder."""
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One model, taken apart. `model` generates; `vlm` puts visual features among the text; `text` is the decoder."""
+    """One model, taken apart. `model` generates; `vlm` puts visual features among the text; `text` is the decoder.
+
+    placeholders: ids of the tokens that visual features take the place of, by modality: `image`, and `video` where the
+    family has it.
+    """
 
     model: nn.Module
     vlm: nn.Module
@@ -27,7 +33,7 @@ class Anatomy:
     norm: nn.Module
     rotary: nn.Module
     config: Any
-    image_token_id: int
+    placeholders: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,6 @@ def dissect(model: nn.Module, names: TorchNames) -> Anatomy:
     text = _part(whole, names.text_model, "language model")
     vlm = _part(whole, names.text_model.rpartition(".")[0], "vision-language model")
     layers = _layers(whole, text, names.layers)
-    image_token_id = getattr(whole.config, "image_token_id", None)
-    if image_token_id is None:
-        refuse("E0438", f"the config of {type(whole).__name__} has no image_token_id")
     return Anatomy(
         model=whole,
         vlm=vlm,
@@ -68,7 +71,7 @@ def dissect(model: nn.Module, names: TorchNames) -> Anatomy:
         norm=_part(text, names.norm, "last norm"),
         rotary=_part(text, names.rotary, "rotary embedding"),
         config=text.config,
-        image_token_id=int(image_token_id),
+        placeholders=_placeholders(whole),
     )
 
 
@@ -105,6 +108,13 @@ def whole_model(model: nn.Module) -> Any:
     """The transformers model inside PEFT's wrapper, if there is one."""
     base = getattr(model, "get_base_model", None)
     return base() if callable(base) else model
+
+
+def _placeholders(whole: Any) -> dict[str, int]:
+    named = {kind: getattr(whole.config, f"{kind}_token_id", None) for kind in MODALITIES}
+    if named["image"] is None:
+        refuse("E0438", f"the config of {type(whole).__name__} has no image_token_id")
+    return {kind: int(token) for kind, token in named.items() if token is not None}
 
 
 def _part(parent: nn.Module, path: str, what: str) -> Any:

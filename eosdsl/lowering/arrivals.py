@@ -16,6 +16,7 @@ from torch import Tensor
 
 from eosdsl.lowering.cut import Cutting, cut
 from eosdsl.lowering.images import Decided
+from eosdsl.lowering.places import expanded
 from eosdsl.lowering.steps import Plan
 from eosdsl.lowering.stream import Arrival, Stream
 from eosdsl.operators.base import Reduction
@@ -70,7 +71,7 @@ def arrive(plan: Plan, stream: Stream, arrival: Arrival) -> Stream:
     assert images is not None
     count, kept = arrival.places.shape
     own = images.batch[:, None]
-    positions = stream.positions.expand(stream.hidden.shape[0], -1)
+    positions = expanded(stream.positions, stream.hidden.shape[0])
     rows = images.rows.gather(1, arrival.places)
     first = torch.arange(kept, device=rows.device).expand(count, kept)
     anchors = first if arrival.valid is None else first.where(arrival.valid, -1)

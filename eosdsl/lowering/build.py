@@ -102,7 +102,5 @@ def _refuse_model(schedule: Schedule) -> None:
     known = schedule.model
     if known.unsupported:
         refuse("E0442", f"{known.name} cannot be compiled for yet: {known.unsupported[0]}", "plan works")
-    if known.decoder.rope != "1d":
-        refuse("E0442", f"{known.name} cannot be compiled for yet: its positions have several dimensions", "plan works")
     if known.decoder.sliding_layers:
         refuse("E0433", "decoder layers with sliding-window attention are not supported yet")

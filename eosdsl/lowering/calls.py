@@ -12,16 +12,18 @@ import torch
 from torch import Tensor
 from transformers.masking_utils import find_packed_sequence_indices
 
-from eosdsl.lowering.anatomy import Anatomy
+from eosdsl.lowering.anatomy import MODALITIES, Anatomy
 from eosdsl.lowering.arrivals import arrival_of, note_of
 from eosdsl.lowering.cache import refuse_cache
 from eosdsl.lowering.forward import LAYOUT
 from eosdsl.lowering.generating import prompt_rows
 from eosdsl.lowering.images import Layout, read_layout
 from eosdsl.lowering.masks import READY
+from eosdsl.lowering.places import incoming
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
 
 _PACKED = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx", "token_type_ids")
+_PIXELS = {"image": "pixel_values", "video": "pixel_values_videos"}
 _TAKEN = {
     "cache_position",
     "is_causal",
@@ -59,9 +61,10 @@ def entering(
     """
     call = _by_name(anatomy.vlm, args, kwargs)
     _refuse(anatomy, call, known)
-    if call.get("pixel_values") is not None and not _encoded(call):
-        call["mm_encoder_outputs"] = {"image": _features(anatomy.vlm, call)}
-        call["pixel_values"] = None
+    pixels = [kind for kind in anatomy.placeholders if call.get(_PIXELS[kind]) is not None]
+    if pixels and not _encoded(call):
+        call["mm_encoder_outputs"] = {kind: _features(anatomy.vlm, kind, call) for kind in pixels}
+        call.update({_PIXELS[kind]: None for kind in pixels})
     return {**call, LAYOUT: _layout(anatomy, call, noted=noted)}
 
 
@@ -73,31 +76,34 @@ def _by_name(vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[st
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-def _encoded(call: dict[str, Any]) -> bool:
-    return (call.get("mm_encoder_outputs") or {}).get("image") is not None
+def _encoded(call: dict[str, Any]) -> dict[str, Any]:
+    """The features of images and of videos that a call brings, one tensor each."""
+    outputs = call.get("mm_encoder_outputs") or {}
+    return {kind: outputs[kind].pooler_output for kind in MODALITIES if outputs.get(kind) is not None}
 
 
-def _features(vlm: Any, call: dict[str, Any]) -> Any:
+def _features(vlm: Any, kind: str, call: dict[str, Any]) -> Any:
     """Visual features, as `generate` makes them before its first forward."""
-    asked = {name: call[name] for name in signature(vlm.get_image_features).parameters if name in call}
-    return vlm.get_image_features(**{**asked, "return_dict": True})
+    features = getattr(vlm, f"get_{kind}_features")
+    asked = {name: call[name] for name in signature(features).parameters if name in call}
+    return features(**{**asked, "return_dict": True})
 
 
 def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | None:
-    if not _encoded(call):
+    encoded = _encoded(call)
+    if not encoded:
         return None
-    features = call["mm_encoder_outputs"]["image"].pooler_output
     cached = call.get("past_key_values") is not None
     layout = read_layout(
         call["input_ids"],
         call.get("attention_mask"),
-        anatomy.image_token_id,
-        [len(one) for one in features],
+        [(anatomy.placeholders[kind], [len(one) for one in features]) for kind, features in encoded.items()],
         None if cached else prompt_rows(),
     )
     if layout is None or not noted:
         return layout
-    notes = [note_of(one) for one in features]
+    every = [one for features in encoded.values() for one in features]
+    notes = [note_of(every[place]) for place in layout.order]
     if not all(notes):
         refuse("E0447", "these visual features were made without the operator", "let the model encode the images")
     return replace(layout, arrival=arrival_of([note for note in notes if note is not None]))
@@ -137,5 +143,8 @@ def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any) -> None
         return
     if attention_mask is not None or position_ids is None or torch.compiler.is_compiling():
         return
+    _, position_ids = incoming(position_ids)
+    if position_ids is None:
+        return  # transformers looks for packed sequences in no positions of three axes
     if find_packed_sequence_indices(position_ids) is not None:
         refuse("E0431", "packed sequences are not supported while an operator is attached (gaps in `position_ids`)")

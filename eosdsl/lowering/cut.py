@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eosdsl.lowering.images import Images, Queries
+from eosdsl.lowering.places import expanded, gathered, on_axes
 from eosdsl.lowering.stream import Stream
 from eosdsl.operators.base import Reduction
 from eosdsl.operators.positions import Positions, row_positions
@@ -42,10 +43,10 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
     rows = moved[images.batch[:, None], images.rows.gather(1, slots)]
     padded = any(own != length for own in lengths)
     hidden = stream.hidden.gather(1, source[:, :, None].expand(-1, -1, stream.hidden.shape[2]))
-    positions = stream.positions.expand(source.shape[0], -1).gather(1, source)
+    positions = gathered(stream.positions, source)
     if cutting.rewrites:
         hidden = _put(hidden, images.batch, rows, reduction.valid, reduction.hidden.to(hidden.dtype))
-        tokens = stream.positions.expand(source.shape[0], -1)[images.batch[:, None], images.rows]
+        tokens = expanded(stream.positions, source.shape[0])[images.batch[:, None], images.rows]
         positions = _put(positions, images.batch, rows, reduction.valid, _positions(reduction, cutting, tokens))
     return replace(
         stream,
@@ -60,11 +61,12 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
 
 
 def _positions(reduction: Reduction, cutting: Cutting, tokens: Tensor) -> Tensor:
-    """Positions [G, K] by the policy; a row without an anchor takes the mean of what it is made of."""
+    """Positions [G, K] or [G, K, 3] by the policy; a row without an anchor takes the mean of what it is made of."""
     taken = row_positions(cutting.positions, reduction, tokens)
     if cutting.anchored or cutting.positions in ("mean", "median"):
         return taken
-    return taken.where(reduction.anchors >= 0, row_positions("mean", reduction, tokens))
+    anchored = reduction.anchors >= 0
+    return taken.where(on_axes(anchored, taken), row_positions("mean", reduction, tokens))
 
 
 def _lengths(stream: Stream, images: Images, cutting: Cutting) -> tuple[int, ...]:

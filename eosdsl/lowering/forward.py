@@ -18,6 +18,7 @@ from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Layout
 from eosdsl.lowering.masks import READY
+from eosdsl.lowering.places import gathered, incoming, rotation
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.static_cache import rows_before
 from eosdsl.lowering.stream import Stream
@@ -84,24 +85,24 @@ def _entering(
     if position_ids is None:
         seen = cache.get_seq_length() if cache is not None else 0
         position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)
+    positions, counted = incoming(position_ids)
     mask = create_causal_mask(
         config=text.config,
         inputs_embeds=hidden,
         attention_mask=attention_mask if ready is None else ready[READY],
         past_key_values=cache,
-        position_ids=position_ids,
+        position_ids=counted,
     )
-    cos, sin = text.rotary_emb(hidden, position_ids=position_ids)
     keys_valid = None if attention_mask is None else attention_mask.to(hidden.device).bool()
     stream = Stream(
         hidden=hidden,
         attention_mask=mask,
-        position_embeddings=(cos, sin),
-        position_ids=position_ids,
-        positions=position_ids,
+        position_embeddings=rotation(text.rotary_emb, hidden, positions),
+        position_ids=counted,
+        positions=positions,
         valid=None if keys_valid is None else keys_valid[:, -hidden.shape[1] :],
         keys_valid=keys_valid,
-        given=position_ids,
+        given=positions,
     )
     return stream if layout is None else _with_images(replace(stream, earlier=rows_before(cache)), layout)
 
@@ -130,7 +131,6 @@ def _with_images(stream: Stream, layout: Layout) -> Stream:
 
 
 def _start(positions: Tensor, valid: Tensor | None) -> Tensor:
-    """The position of the first row that is not padding, [1 or B, 1]."""
-    if valid is None:
-        return positions[:, :1]
-    return positions.expand(valid.shape[0], -1).gather(1, valid.int().argmax(dim=1, keepdim=True))
+    """The position of the first row that is not padding, [1 or B, 1]; of three axes it is the lowest."""
+    first = positions[:, :1] if valid is None else gathered(positions, valid.int().argmax(dim=1, keepdim=True))
+    return first if first.ndim == 2 else first.amin(dim=2)

@@ -22,6 +22,9 @@ KNOWN = {
     "LlamaDecoderLayer",
     "MistralDecoderLayer",
     "Qwen2DecoderLayer",
+    "Qwen2VLDecoderLayer",
+    "Qwen2_5_VLDecoderLayer",
+    "Qwen3VLTextDecoderLayer",
     "SiglipEncoderLayer",
 }
 _MIDDLE = "eosdsl_middle"

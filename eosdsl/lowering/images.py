@@ -66,7 +66,8 @@ class Layout:
     """A forward that brings images. `lengths`: rows of each sequence that are not padding; valid [B, L] bool or None.
 
     `tail`: the rows behind the last visual token, at least that many in every sequence. `arrival`: what the tower left
-    of the images, where it reduces them.
+    of the images, where it reduces them. `order`: which of the features each image is, counted over all images and
+    then all videos, as the model brings them.
     """
 
     images: Images
@@ -74,33 +75,38 @@ class Layout:
     lengths: tuple[int, ...]
     valid: Tensor | None
     tail: int
+    order: tuple[int, ...] = ()
     arrival: Arrival | None = None
 
 
 def read_layout(
     input_ids: Tensor,
     attention_mask: Tensor | None,
-    image_token_id: int,
-    tokens_per_image: Sequence[int],
+    visual_tokens: Sequence[tuple[int, Sequence[int]]],
     prompt_rows: int | None = None,
 ) -> Layout | None:
     """The layout of `input_ids` [B, L], None where placeholders and images do not match (the model itself says so).
 
-    attention_mask [B, at least L] marks rows that are not padding. Rows from `prompt_rows` on were generated: they are
-    never asked. Costs one transfer to the host, and none where the ids are there already.
+    attention_mask [B, at least L] marks rows that are not padding. visual_tokens: of images, and of videos (a video is
+    one image here): the id of their placeholder, and how many of them each has. Rows from `prompt_rows` on were
+    generated: they are never asked. Costs one transfer to the host, and none where the ids are there already.
 
     Raises:
         SpecError: E0440 where prompts are padded on the right.
     """
-    visual = (input_ids == image_token_id).cpu().numpy()
+    ids = input_ids.cpu().numpy()
+    visual = np.isin(ids, [token for token, _ in visual_tokens])
     valid = np.ones_like(visual)
     if attention_mask is not None:
         valid = attention_mask[:, -visual.shape[1] :].bool().cpu().numpy()
     if not valid[:, -1].all():
         refuse("E0440", "prompts are padded on the right", "set processor.tokenizer.padding_side = 'left'")
-    places = _places(visual, tokens_per_image)
-    if places is None:
+    found = [_places(ids == token, counts) for token, counts in visual_tokens]
+    every = [place for places in found for place in places or ()]
+    if None in found or len(every) == 0:
         return None
+    order = sorted(range(len(every)), key=lambda one: (every[one][0], int(every[one][1][0])))
+    places = [every[one] for one in order]
     device = input_ids.device
     asked = valid
     if prompt_rows is not None and prompt_rows < visual.shape[1]:
@@ -111,6 +117,7 @@ def read_layout(
         lengths=tuple(int(n) for n in valid.sum(1)),
         valid=None if valid.all() else torch.from_numpy(valid).to(device),
         tail=int(min(visual.shape[1] - 1 - rows[-1] for _, rows in places)),
+        order=tuple(order),
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from eosdsl.lowering.masks import bias_mask, segment_mask
 from eosdsl.lowering.row_state import Coming
+from eosdsl.lowering.places import on_axes, reached, rotation
 from eosdsl.lowering.steps import Plan
 from eosdsl.lowering.stream import Stream
 
@@ -86,7 +87,7 @@ def _coming(plan: Plan, stream: Stream, keep: Tensor | None, bias: Tensor | None
     gap = None
     if plan.renumbers:
         assert stream.given is not None
-        gap = (stream.given[:, -1:] - stream.positions[:, -1:]).expand(stream.hidden.shape[0], 1)
+        gap = (reached(stream.given) - reached(stream.positions)).expand(stream.hidden.shape[0], 1)
     return Coming(keep, bias, stream.removed, stream.tail, gap)
 
 
@@ -97,18 +98,18 @@ def _placed(plan: Plan, entering: Stream, stream: Stream, gap: Tensor | None, ro
     """
     assert stream.given is not None
     if stream.images is None:
-        stream = replace(stream, positions=stream.given if gap is None else stream.given - gap)
+        given = stream.given
+        stream = replace(stream, positions=given if gap is None else given - on_axes(gap, given))
     elif plan.site.bookkeeping.positions == "compact":
-        stream = replace(stream, positions=_compacted(stream, gap))
+        stream = replace(stream, positions=on_axes(_compacted(stream, gap), stream.positions))
     if stream.positions is entering.positions:
         return stream
-    cos, sin = rotary(stream.hidden, position_ids=stream.positions)
-    return replace(stream, position_embeddings=(cos, sin))
+    return replace(stream, position_embeddings=rotation(rotary, stream.hidden, stream.positions))
 
 
 def _compacted(stream: Stream, gap: Tensor | None) -> Tensor:
     """Positions [B, L] counted over the rows that are there, from that of the first of them or of what is in the
-    cache.
+    cache; where positions have three axes, every axis is to hold this one.
     """
     batch, length = stream.hidden.shape[:2]
     assert stream.start is not None

@@ -14,14 +14,15 @@ class Stream:
     """B sequences of L rows, T keys that they may attend to (T = L where no cache holds earlier ones).
 
     hidden [B, L, D]. What the layers are called with: attention_mask in the format of the attention implementation,
-    position_embeddings (cos, sin) each [1 or B, L, head width], position_ids. positions [1 or B, L] int64: the
-    positions that position_embeddings were made of. valid [B, L] bool: rows that are not padding, None where all are.
+    position_embeddings (cos, sin) each [1 or B, L, head width], position_ids. positions [1 or B, L], or of three axes
+    [1 or B, L, 3], int64: those that position_embeddings were made of. valid [B, L] bool: rows that are not padding,
+    None where all are.
     keys_valid [B, T] bool and keys_bias [B, T] float32 (added to the logits of a key):
     None where all count alike. images and queries are None in a forward that brings no image; lengths: rows that are
     not padding, per sequence. strength: of the bias by log size in force. removed: rows fewer than entered layer 0.
     tail: rows behind the last visual token, in every sequence. earlier: rows of the unreduced sequence that a static
     cache held before this forward (0 with others, which say it themselves). arrival: what the tower left of the images,
-    until the language model has taken it in. given [1 or B, L]: the positions that the forward came with, of the rows
+    until the language model has taken it in. given, like positions: those that the forward came with, of the rows
     that entered layer 0; start [1 or B, 1]: that of the first row that is not padding.
 
     In the tower every image is a sequence of its own; rows attend to all others, there are no position embeddings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eosdsl.models.config import Config
 from eosdsl.models.facts import EncoderFacts, ModelFacts
 from eosdsl.models.profile import Profile, Shipped
-from eosdsl.models.qwen2_vl import TORCH, UNSUPPORTED, decoder, family_facts, vision
+from eosdsl.models.qwen2_vl import TORCH, decoder, family_facts, vision
 
 _FULL = (7, 15, 23, 31)
 
@@ -43,5 +43,4 @@ PROFILE = Profile(
     ),
     torch=TORCH,
     summary="any resolution, window attention in the tower, 2x2 merger, M-RoPE",
-    unsupported=UNSUPPORTED,
 )

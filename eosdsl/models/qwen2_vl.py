@@ -13,7 +13,6 @@ from eosdsl.models.text_models import decoder_facts
 
 USUAL_SIDE = 672  # pixels
 TORCH = TorchNames(vision_tower="model.visual", vision_layers="blocks", projector="model.visual.merger")
-UNSUPPORTED = ("M-RoPE positions are not lowered yet: plan only",)
 _VISION = {
     "depth": 32,
     "num_heads": 16,
@@ -52,7 +51,6 @@ def family_facts(
         visual_tokens=side * side,
         image_token_id=config.token("image_token_id") or 151655,
         dtype_bytes=config.bytes_per_value(),
-        unsupported=UNSUPPORTED,
     )
 
 
@@ -83,5 +81,4 @@ PROFILE = Profile(
     shipped=(Shipped("qwen2-vl-7b", "qwen2-vl-7b.json", ("qwen2-vl",), "Qwen2-7B, tokens follow the image"),),
     torch=TORCH,
     summary="any resolution, tower without CLS, 2x2 merger, M-RoPE",
-    unsupported=UNSUPPORTED,
 )

@@ -12,7 +12,12 @@ from torch import fx
 
 import eosdsl
 from eosdsl.diagnostics import SpecError
+from eosdsl.lowering.anatomy import dissect
+from eosdsl.lowering.build import build
 from eosdsl.lowering.compile import Compiled
+from eosdsl.models.profiles import profiles
+from eosdsl.models.registry import facts
+from eosdsl.passes.bind import bind
 
 FASTV = "operator fastv for llava\nat layer 2: retain 50% by attention(query: last) via prune\n"
 
@@ -111,3 +116,13 @@ def test_the_graph_is_what_runs() -> None:
     )
     compiled(**batch([prompt([3, 0, 5]), prompt([1, 0, 2])]).inputs())
     assert seen == [(2, 17, 32)]
+
+
+def test_a_family_that_cannot_be_compiled_for_says_why() -> None:
+    known = facts("llava").model_copy(update={"unsupported": ("its layers are not understood",)})
+    schedule, _ = bind(program(step(2, ratio("1/2"))), known)
+    model = tiny_llava()
+    assert schedule is not None
+    with pytest.raises(SpecError) as caught:
+        build(schedule, dissect(model, profiles()["llava"].torch), lambda: pytest.fail("no tower is asked for"))
+    assert [(one.code, "not understood" in one.message) for one in caught.value.diagnostics] == [("E0442", True)]
