@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from eosdsl.lowering.masks import bias_mask, segment_mask
-from eosdsl.lowering.row_state import Coming
 from eosdsl.lowering.places import on_axes, reached, rotation
+from eosdsl.lowering.row_state import Coming
 from eosdsl.lowering.steps import Plan
 from eosdsl.lowering.stream import Stream
 
