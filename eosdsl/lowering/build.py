@@ -15,7 +15,7 @@ from eosdsl.lowering.counting import counting
 from eosdsl.lowering.images import Wanted
 from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
 from eosdsl.lowering.placing import place_in_decoder, place_in_tower
-from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.refusals import refuse, refuse_devices
 from eosdsl.lowering.steps import Recount
 from eosdsl.lowering.trunk import TowerTrunk, Trunk, trace
 
@@ -49,7 +49,7 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     """Lower a schedule for a model; `find_tower` is called where something is reduced in the vision tower.
 
     Raises:
-        SpecError: E0433, E0436 to E0439, E0442 where the schedule asks for what cannot be lowered for this model.
+        SpecError: E0433, E0436 to E0439, E0442, E0457 where a schedule asks for what cannot be lowered for a model.
     """
     _refuse_model(schedule)
     sites = effective(schedule.reductions)
@@ -62,6 +62,8 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     if lowered_tower is not None:
         split += [lowered_tower.tower.layers[index] for index in _in_halves(lowered_tower.graph)]
     first = placed[0].boundary if placed else None
+    if first is not None:
+        refuse_devices([*anatomy.layers, *(lowered_tower.tower.layers if lowered_tower is not None else ())])
     return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split))
 
 

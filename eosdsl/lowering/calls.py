@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import StaticCache
 from transformers.masking_utils import find_packed_sequence_indices
 
 from eosdsl.lowering.anatomy import MODALITIES, Anatomy
@@ -123,6 +124,8 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> No
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
     _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), call.get("past_key_values"))
+    if anatomy.config._attn_implementation == "flex_attention" and isinstance(call.get("past_key_values"), StaticCache):
+        refuse("E0433", "flex attention does not work with a static cache", 'use attn_implementation="sdpa"')
 
 
 def keywords_of(kind: type) -> frozenset[str]:

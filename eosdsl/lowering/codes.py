@@ -25,8 +25,8 @@ CODES: dict[str, tuple[str, str]] = {
     "E0433": (
         "this kind of cache is not supported",
         "Layers after a reduction hold fewer rows than those before it. That works with a `DynamicCache` (the"
-        " default of `generate`) and with no cache. Static, sliding-window, quantised and offloaded caches "
-        "are refused.\n",
+        " default of `generate`), with a `StaticCache` and with no cache. Sliding-window, quantised and offloaded "
+        "caches are refused, and static ones with flex attention, which transformers does not run together either.\n",
     ),
     "E0434": (
         "this way of generating is not supported",
@@ -91,6 +91,13 @@ CODES: dict[str, tuple[str, str]] = {
         "The operator reduces in the vision tower, and this call brings features that passed the tower "
         "without it. Give `pixel_values`, or features made by `get_image_features` while the operator is "
         "attached.\n",
+    ),
+    "E0457": (
+        "the layers lie on several devices",
+        "A reduction hands masks, positions and sizes from layer to layer, and a score reads keys of the layer in "
+        "front: they must be where the layers are. Load the model on one device. What does not fit there can be "
+        "offloaded to main memory or disk with accelerate (`device_map`, `cpu_offload`, `disk_offload`): it comes to "
+        "that device when it is needed.\n",
     ),
     "E0650": (
         "the model's weights cannot be loaded",

@@ -217,7 +217,7 @@ def test_12_transformers_is_touched_in_few_named_places() -> None:
         "artefact": {"transformers"},
         "attach": {"create_masks_for_generate"},
         "cache": {"DynamicCache", "DynamicLayer", "StaticCache", "StaticLayer"},
-        "calls": {"find_packed_sequence_indices"},
+        "calls": {"StaticCache", "find_packed_sequence_indices"},
         "forward": {
             "BaseModelOutputWithPast",
             "DynamicCache",
