@@ -17,7 +17,7 @@ from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
 from eosdsl.lowering.placing import place_in_decoder, place_in_tower
 from eosdsl.lowering.refusals import refuse, refuse_devices
 from eosdsl.lowering.steps import Recount
-from eosdsl.lowering.trunk import TowerTrunk, Trunk, trace
+from eosdsl.lowering.trunk import TowerTrunk, decoder_trunk, trace
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     in_decoder = [site for site in sites if site.site.stream == "decoder"]
     lowered_tower = _lower_tower(schedule, in_tower, find_tower()) if in_tower else None
     placed = place_in_decoder(schedule, in_decoder, in_tower, anatomy)
-    graph = insert_into_decoder(trace(Trunk(anatomy.layers, anatomy.norm)), placed)
+    trunk = decoder_trunk(anatomy.layers, anatomy.norm, schedule.model.decoder.late_layers)
+    graph = insert_into_decoder(trace(trunk), placed)
     split = [anatomy.layers[index] for index in _in_halves(graph)]
     if lowered_tower is not None:
         split += [lowered_tower.tower.layers[index] for index in _in_halves(lowered_tower.graph)]

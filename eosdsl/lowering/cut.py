@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eosdsl.lowering.images import Images, Queries
+from eosdsl.lowering.late import reduced
 from eosdsl.lowering.places import expanded, gathered, on_axes
 from eosdsl.lowering.stream import Stream
 from eosdsl.operators.base import Reduction
@@ -53,7 +54,7 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
         hidden=hidden,
         positions=positions,
         valid=kept.gather(1, source) if padded else None,
-        images=_images_left(images, reduction, slots, rows, cutting.counts),
+        images=_images_left(images, reduction, slots, rows, cutting),
         queries=_queries_left(queries, kept, moved, source),
         lengths=lengths,
         removed=stream.removed + kept.shape[1] - length,
@@ -126,7 +127,7 @@ def _put(into: Tensor, batch: Tensor, rows: Tensor, valid: Tensor | None, values
     return spare.index_put((batch[:, None], rows.where(valid, into.shape[1])), values)[:, :-1]
 
 
-def _images_left(images: Images, reduction: Reduction, slots: Tensor, rows: Tensor, counts: tuple[int, ...]) -> Images:
+def _images_left(images: Images, reduction: Reduction, slots: Tensor, rows: Tensor, cutting: Cutting) -> Images:
     origin = slots.where(reduction.anchors < 0, reduction.anchors)
     return replace(
         images,
@@ -134,7 +135,8 @@ def _images_left(images: Images, reduction: Reduction, slots: Tensor, rows: Tens
         valid=reduction.valid,
         sizes=reduction.sizes,
         index=images.index.gather(1, origin),
-        counts=counts,
+        counts=cutting.counts,
+        later=reduced(images.later, reduction, rewrites=cutting.rewrites),
     )
 
 

@@ -17,6 +17,7 @@ from transformers.utils.output_capturing import capture_outputs
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Layout
+from eosdsl.lowering.late import AddLate, all_rows, by_image
 from eosdsl.lowering.masks import READY
 from eosdsl.lowering.places import gathered, incoming, rotation
 from eosdsl.lowering.refusals import refuse
@@ -30,6 +31,7 @@ LAYOUT = "eosdsl_layout"
 def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
     """A forward for the language model, to be bound to it."""
     graph, first_site = lowered.graph, lowered.first_site
+    has_late = any(isinstance(module, AddLate) for module in graph.modules())
 
     @merge_with_config_defaults
     @capture_outputs
@@ -56,6 +58,9 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         if first_site is not None:
             prepare_cache(past_key_values, first_site, len(self.layers))
         stream = _entering(self, inputs_embeds, attention_mask, position_ids, past_key_values, layout)
+        visual, features = kwargs.pop("visual_pos_masks", None), kwargs.pop("deepstack_visual_embeds", None)
+        if stream.images is not None:
+            stream = replace(stream, images=replace(stream.images, later=by_image(stream.images, visual, features)))
         called_with = {
             "attention_mask": stream.attention_mask,
             "position_embeddings": stream.position_embeddings,
@@ -63,6 +68,8 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
             "past_key_values": past_key_values,
             "use_cache": use_cache,
         }
+        if has_late:
+            called_with["late"] = all_rows(visual, features) if stream.images is None else stream.late
         if first_site is not None:
             called_with["stream"] = stream
         hidden = graph(inputs_embeds, **called_with)

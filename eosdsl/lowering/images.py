@@ -33,6 +33,7 @@ class Images:
     Known to the host: `sequences`, the same as batch; `counts` and `originals`, tokens per image now and at the
     start. `ascending`: rows of an image stand in the order of `index`. `wanted[g]`: what each image is to have at the
     reductions of the schedule, counted ahead so that no graph has to; `decided[g]`: what adaptive ones decided.
+    `later`: features [G, N, D] that the decoder adds to these rows behind its first layers, one for each (`late.py`).
     """
 
     batch: Tensor
@@ -46,6 +47,7 @@ class Images:
     ascending: bool = True
     wanted: tuple[Wanted, ...] = ()
     decided: tuple[Decided, ...] = ()
+    later: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

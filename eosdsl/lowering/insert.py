@@ -16,9 +16,11 @@ from torch import fx, nn
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.halves import AttentionHalf, KeptAttention, MlpHalf
 from eosdsl.lowering.stream import Stream
-from eosdsl.lowering.trunk import layer_nodes
+from eosdsl.lowering.trunk import addition_behind, layer_nodes
 
 DECODER = ("attention_mask", "position_embeddings", "position_ids")
+LATE = "late"
+"""What no layer is called with, but what is added behind it."""
 TOWER = ("attention_mask",)
 
 AnyReducer = Reducer | Arriving | TowerReducer
@@ -79,7 +81,7 @@ def insert_into_decoder(graph_module: fx.GraphModule, reducers: Sequence[Placed]
     inputs = _placeholders(graph_module)
     with graph_module.graph.inserting_after(inputs["use_cache"]):
         stream = graph_module.graph.placeholder("stream")
-    parts = {name: inputs[name] for name in DECODER}
+    parts = {name: inputs[name] for name in (*DECODER, LATE) if name in inputs}
     threading = _Threading(graph_module, stream, parts, (inputs["past_key_values"],))
     _walk(threading, reducers, frozenset())
     return _finished(graph_module)
@@ -128,6 +130,7 @@ def _walk(
             threading.entered[index] = (_input(node), threading.stream)
             keeps = index in kept
             out = _split(threading, node, index, between, keeps) if between or keeps else node
+            _add_what_is_left(out, threading.parts)
             if features_at is not None and features_at[0] == index + 1:
                 features = _features(threading, node, out, features_at[1])
     return features
@@ -179,7 +182,15 @@ def _call_with(node: fx.Node, parts: Mapping[str, fx.Node]) -> None:
         node.update_arg(1, parts["attention_mask"])
         return
     for name, part in parts.items():
-        node.update_kwarg(name, part)
+        if name != LATE:
+            node.update_kwarg(name, part)
+
+
+def _add_what_is_left(node: fx.Node, parts: Mapping[str, fx.Node]) -> None:
+    """Have only those visual features added behind a layer whose rows are still there."""
+    addition = addition_behind(node)
+    if addition is not None:
+        addition.update_arg(1, parts[LATE])
 
 
 def _placeholders(graph_module: fx.GraphModule) -> dict[str, fx.Node]:

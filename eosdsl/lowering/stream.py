@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from eosdsl.lowering.images import Decided, Images, Queries
+from eosdsl.lowering.late import Late
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class Stream:
     given: Tensor | None = None
     start: Tensor | None = None
     tower: bool = False
+
+    @property
+    def late(self) -> Late | None:
+        """Visual features that are still to be added, and to which rows."""
+        if self.images is None or not self.images.later:
+            return None
+        return Late(self.images.batch[:, None], self.images.rows, self.images.valid, self.images.later)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from torch import Tensor, fx, nn
 
+from eosdsl.lowering.late import AddLate
+
 LAYER = "layer_{}"
-"""How a layer is called in the graph."""
+LATE = "late_{}"
+"""How a layer is called in the graph, and what is added behind it."""
 
 
 class Trunk(nn.Module):
@@ -38,6 +42,40 @@ class Trunk(nn.Module):
                 past_key_values=past_key_values,
                 use_cache=use_cache,
             )
+        return self.norm(hidden_states)
+
+
+class LateTrunk(Trunk):
+    """A decoder that adds visual features to its visual rows behind each of its first `late` layers."""
+
+    def __init__(self, layers: Sequence[nn.Module], norm: nn.Module, late: int) -> None:
+        super().__init__(layers, norm)
+        self.additions = [LATE.format(index) for index in range(late)]
+        for index, name in enumerate(self.additions):
+            self.add_module(name, AddLate(index))
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # traced, and called by keywords only
+        self,
+        hidden_states: Tensor,
+        attention_mask: Any,
+        position_embeddings: tuple[Tensor, Tensor],
+        position_ids: Tensor | None,
+        past_key_values: Any,
+        use_cache: bool,
+        late: Any,
+    ) -> Tensor:
+        """hidden_states [B, L, D] → [B, L, D] after the norm."""
+        for name, addition in zip_longest(self.names, self.additions):
+            hidden_states = getattr(self, name)(
+                hidden_states,
+                attention_mask=attention_mask,
+                position_embeddings=position_embeddings,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                use_cache=use_cache,
+            )
+            if addition is not None:
+                hidden_states = getattr(self, addition)(hidden_states, late)
         return self.norm(hidden_states)
 
 
@@ -74,6 +112,17 @@ def layer_nodes(graph_module: fx.GraphModule) -> list[fx.Node]:
     """The nodes that call layers, in order."""
     start = LAYER.format("")
     return [n for n in graph_module.graph.nodes if n.op == "call_module" and str(n.target).startswith(start)]
+
+
+def decoder_trunk(layers: Sequence[nn.Module], norm: nn.Module, late: int) -> Trunk:
+    """The trunk of a decoder; `late`: behind so many of its layers visual features are added again."""
+    return LateTrunk(layers, norm, late) if late else Trunk(layers, norm)
+
+
+def addition_behind(node: fx.Node) -> fx.Node | None:
+    """The node that adds visual features to what a layer gives, if there is one."""
+    start = LATE.format("")
+    return next((user for user in node.users if user.op == "call_module" and str(user.target).startswith(start)), None)
 
 
 def _add_layers(trunk: nn.Module, layers: Sequence[nn.Module]) -> list[str]:

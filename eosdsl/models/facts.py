@@ -12,7 +12,10 @@ class Facts(BaseModel):
 
 
 class DecoderFacts(Facts):
-    """The language model. Widths in numbers of features."""
+    """The language model. Widths in numbers of features.
+
+    late_layers: behind so many of the first layers visual features are added to visual rows again (DeepStack).
+    """
 
     layers: int
     width: int
@@ -23,6 +26,7 @@ class DecoderFacts(Facts):
     mlp_matrices: int = 3
     vocabulary: int
     rope: Literal["1d", "mrope"] = "1d"
+    late_layers: int = 0
     sliding_layers: tuple[int, ...] = ()
     window: int | None = None  # positions that a sliding layer sees, its own included
 

@@ -39,6 +39,7 @@ PROFILE = Profile(
     architecture="Qwen2_5_VLForConditionalGeneration",
     read=read,
     shipped=(
+        Shipped("qwen2.5-vl-3b", "qwen2.5-vl-3b.json", (), "Qwen2.5-3B, tower with window attention"),
         Shipped("qwen2.5-vl-7b", "qwen2.5-vl-7b.json", ("qwen2.5-vl",), "Qwen2.5-7B, tower with window attention"),
     ),
     torch=TORCH,

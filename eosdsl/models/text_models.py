@@ -68,6 +68,15 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "num_attention_heads": 64,
         "sliding_window": 4096,
     },
+    "qwen3_vl_text": {
+        "vocab_size": 151936,
+        "hidden_size": 4096,
+        "intermediate_size": 22016,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+        "head_dim": 128,
+    },
     "qwen2_vl_text": _QWEN_VL,
     "qwen2_5_vl_text": _QWEN_VL,
 }

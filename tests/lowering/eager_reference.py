@@ -18,7 +18,8 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Rows:
     """What a site sees. hidden [L, D], positions [L], visual [L] bool, sizes [L]; attention [H, L, L] after softmax and
-    keys [H_kv, L, d] after rotation, of the layer before (None at layer 0); `ahead`: attention of the layer to come.
+    keys [H_kv, L, d] after rotation, of the layer before (None at layer 0); `ahead`: attention of the layer to come;
+    `later`: what is added to the rows behind each of the first layers, [L, D].
     """
 
     hidden: Tensor
@@ -28,6 +29,7 @@ class Rows:
     attention: Tensor | None = None
     keys: Tensor | None = None
     ahead: Tensor | None = None
+    later: tuple[Tensor, ...] = ()
 
 
 Site = Callable[[Rows], Rows]
@@ -41,6 +43,7 @@ def pick(rows: Rows, keep: Tensor) -> Rows:
         positions=rows.positions[keep],
         visual=rows.visual[keep],
         sizes=rows.sizes[keep],
+        later=tuple(one[keep] for one in rows.later),
     )
 
 

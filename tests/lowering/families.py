@@ -30,6 +30,7 @@ class Seen:
     inputs: Mapping[str, Tensor]
     placeholder: int = IMAGE
     kind: int = 1
+    runs: int = 1  # of placeholders, with text between them
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ class Family:
             seen = self.see(part, 100 * seed + number)
             brought.append(seen)
             around = [[] if one is None else [one] for one in self.wraps]
-            ids += [*around[0], *[seen.placeholder] * seen.tokens, *around[1]]
-            kinds += [*[0] * len(around[0]), *[seen.kind] * seen.tokens, *[0] * len(around[1])]
+            for _ in range(seen.runs):
+                ids += [*around[0], *[seen.placeholder] * (seen.tokens // seen.runs), *around[1]]
+                kinds += [*[0] * len(around[0]), *[seen.kind] * (seen.tokens // seen.runs), *[0] * len(around[1])]
         row = torch.tensor([ids])
         rows = {"input_ids": row, "attention_mask": torch.ones_like(row)}
         if self.typed:
@@ -126,14 +128,14 @@ _QWEN_TOKENS: dict[str, Any] = {
 }
 
 
-def _qwen_seen(name: str, seed: int, patch_values: int) -> Seen:
+def _qwen_seen(name: str, seed: int, patch_values: int, *, apart: bool) -> Seen:
     grid = QWEN_GRIDS[name]
     frames, rows, columns = grid
     pixels, side = noise((frames * rows * columns, patch_values), seed), "videos" if name == "video" else ""
     names = ("pixel_values_videos", "video_grid_thw") if side else ("pixel_values", "image_grid_thw")
     inputs: dict[str, Tensor] = dict(zip(names, (pixels, torch.tensor([grid])), strict=True))
     if side:
-        return Seen(frames * rows * columns // 4, inputs, VIDEO, 2)
+        return Seen(frames * rows * columns // 4, inputs, VIDEO, 2, frames if apart else 1)
     return Seen(rows * columns // 4, inputs)
 
 
@@ -173,16 +175,46 @@ def qwen2_5_vl(attention: str = "sdpa") -> Any:
     return ready(Qwen2_5_VLForConditionalGeneration(config), attention)
 
 
-def _qwen(name: str, build: Callable[[str], Any]) -> Family:
+def qwen3_vl(attention: str = "sdpa") -> Any:
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+    torch.manual_seed(0)
+    vision = {
+        "depth": 3,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "out_hidden_size": 48,
+        "num_heads": 2,
+        "patch_size": 4,
+        "num_position_embeddings": 16,
+        "deepstack_visual_indexes": [0, 1, 2],
+        "initializer_range": 0.25,
+    }
+    text = {**_QWEN_TEXT, "head_dim": 12}
+    return ready(
+        Qwen3VLForConditionalGeneration(Qwen3VLConfig(text_config=text, vision_config=vision, **_QWEN_TOKENS)),
+        attention,
+    )
+
+
+def _qwen(name: str, build: Callable[[str], Any], *, apart: bool = False) -> Family:
+    """apart: the frames of a video have text between them."""
     return Family(
         name=name,
         build=build,
-        see=lambda kind, seed: _qwen_seen(kind, seed, 3 * 2 * 4 * 4),
+        see=lambda kind, seed: _qwen_seen(kind, seed, 3 * 2 * 4 * 4, apart=apart),
         others=("wide", "square", "video"),
         wraps=(START, END),
         typed=True,
     )
 
 
-FAMILIES = {family.name: family for family in (_qwen("qwen2_vl", qwen2_vl), _qwen("qwen2_5_vl", qwen2_5_vl))}
+FAMILIES = {
+    family.name: family
+    for family in (
+        _qwen("qwen2_vl", qwen2_vl),
+        _qwen("qwen2_5_vl", qwen2_5_vl),
+        _qwen("qwen3_vl", qwen3_vl, apart=True),
+    )
+}
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())

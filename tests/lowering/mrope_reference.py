@@ -7,6 +7,7 @@ positions are counted here from the prompt (arXiv 2409.12191, section 2.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,7 +31,10 @@ class MropeReference(Reference):
             half, attention, keys, values = self._block(layer, rows, index)
             start = int(rows.positions.max()) + 1 if index >= self.compact else following
             cache.append({"keys": keys, "values": values, "sizes": rows.sizes, "start": start})
-            rows = Rows(self._mlp(layer, half), rows.positions, rows.visual, rows.sizes, attention, keys)
+            hidden = self._mlp(layer, half)
+            if index < len(rows.later):
+                hidden = hidden + rows.later[index]
+            rows = replace(rows, hidden=hidden, attention=attention, keys=keys)
         results = [self._head(rows.hidden[-1])]
         for step, token in enumerate(forced):
             results.append(self._head(self._one(token, cache, step)))
@@ -52,6 +56,9 @@ class MropeReference(Reference):
     def _seen(self, inputs: Inputs, seconds: int) -> Rows:
         ids = inputs["input_ids"][0]
         hidden = self.text.embed_tokens(ids).clone()
+        later = [
+            torch.zeros_like(hidden) for _ in getattr(self.model.config.vision_config, "deepstack_visual_indexes", ())
+        ]
         for token, kind, names in (
             (IMAGE, "image", ("pixel_values", "image_grid_thw")),
             (VIDEO, "video", ("pixel_values_videos", "video_grid_thw")),
@@ -59,8 +66,11 @@ class MropeReference(Reference):
             if names[0] in inputs:
                 features = getattr(self.model, f"get_{kind}_features")(*(inputs[name] for name in names))
                 hidden[ids == token] = torch.cat(list(features.pooler_output))
+                for depth, one in enumerate(later):
+                    one[ids == token] = torch.cat(list(features.deepstack_features[depth]))
         positions = _positions(ids.tolist(), inputs, seconds)
-        return Rows(hidden, positions, (ids == IMAGE) | (ids == VIDEO), torch.ones(len(ids)))
+        visual = (ids == IMAGE) | (ids == VIDEO)
+        return Rows(hidden, positions, visual, torch.ones(len(ids)), later=tuple(later))
 
     def _qkv(self, layer: Any, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         normed = hidden / (hidden.square().mean(-1, keepdim=True) + self.config.rms_norm_eps).sqrt()
@@ -73,7 +83,14 @@ class MropeReference(Reference):
             for p in (attention.q_proj, attention.k_proj, attention.v_proj)
         )
         rope = self.config.rope_parameters
-        q, k = (_turned(x, positions, rope["rope_theta"], rope["mrope_section"]) for x in (q, k))
+        if hasattr(attention, "q_norm"):
+            eps = self.config.rms_norm_eps
+            q, k = (
+                x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * norm.weight
+                for x, norm in ((q, attention.q_norm), (k, attention.k_norm))
+            )
+        axis = _axes(rope["mrope_section"], apart=hasattr(attention, "q_norm"))
+        q, k = (_turned(x, positions, rope["rope_theta"], axis) for x in (q, k))
         return q, k, v
 
 
@@ -92,6 +109,11 @@ def _positions(ids: list[int], inputs: Inputs, seconds: int) -> Tensor:
             [at + pace * t, at + y, at + x] for t in range(frames) for y in range(down // 2) for x in range(across // 2)
         ]
         places += box
+        runs = frames if frames > 1 and ids[row : row + len(box)] != [ids[row]] * len(box) else 1
+        if runs > 1:  # Qwen3-VL: text between the frames of a video, each of which is placed like an image
+            box = [[at, at + y, at + x] for y in range(down // 2) for x in range(across // 2)]
+            places[-len(box) * frames :] = box
+            grids[ids[row]][:0] = [[1, down, across]] * (frames - 1)
         at, row = at + max(down, across) // 2, row + len(box)
     return torch.tensor(places)
 
@@ -99,10 +121,17 @@ def _positions(ids: list[int], inputs: Inputs, seconds: int) -> Tensor:
 _GRIDS = {IMAGE: "image_grid_thw", VIDEO: "video_grid_thw"}
 
 
-def _turned(x: Tensor, positions: Tensor, theta: float, section: list[int]) -> Tensor:
+def _axes(section: list[int], *, apart: bool) -> list[int]:
+    """Which axis turns each pair: one axis after the other, or (Qwen3-VL) the three by turns."""
+    if not apart:
+        return [number for number, size in enumerate(section) for _ in range(size)]
+    turns = [place % 3 for place in range(sum(section))]
+    return [axis if place < 3 * section[axis] else 0 for place, axis in enumerate(turns)]
+
+
+def _turned(x: Tensor, positions: Tensor, theta: float, axis: list[int]) -> Tensor:
     """Rotation of pairs (i, i + d/2) by the position on the axis that i belongs to; x [H, L, d], positions [L, 3]."""
     half = x.shape[2] // 2
-    axis = [number for number, size in enumerate(section) for _ in range(size)]
     angle = positions[:, axis].float() * theta ** (-torch.arange(half).float() / half)
     cos, sin = angle.cos(), angle.sin()
     a, b = x[..., :half], x[..., half:]

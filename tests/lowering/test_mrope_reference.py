@@ -17,8 +17,8 @@ from torch import Tensor
 import eosdsl
 
 FORCED = [7, 42, 13]
-families = pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl"])
-SECONDS = {"qwen2_vl": 1, "qwen2_5_vl": 2}
+families = pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
+SECONDS = {"qwen2_vl": 1, "qwen2_5_vl": 2, "qwen3_vl": 1}
 
 
 def steps(model: Any, inputs: Inputs) -> Tensor:
@@ -71,11 +71,14 @@ def merged(how: Callable[[Tensor], Tensor]) -> Callable[[Rows], Rows]:
             if other not in chosen:
                 members[int(best[(unit[best] @ unit[other]).argmax()])].append(other)
         new_hidden, new_places, sizes = rows.hidden.clone(), rows.positions.clone(), rows.sizes.clone()
+        later = tuple(one.clone() for one in rows.later)
         for anchor, own in members.items():
             new_hidden[visual[anchor]] = hidden[own].mean(0)
             new_places[visual[anchor]] = torch.stack([how(places[own, axis]) for axis in range(3)])
             sizes[visual[anchor]] = len(own)
-        left = replace(rows, hidden=new_hidden, positions=new_places, sizes=sizes)
+            for new, old in zip(later, rows.later, strict=True):
+                new[visual[anchor]] = old[visual[own]].mean(0)
+        left = replace(rows, hidden=new_hidden, positions=new_places, sizes=sizes, later=later)
         return pick(left, torch.cat([(~rows.visual).nonzero()[:, 0], visual[best]]).sort().values)
 
     return site
@@ -112,15 +115,16 @@ def test_the_reference_is_the_full_model_without_sites(name: str, seen: str) -> 
         ("at layer 2: retain 50% by norm(hidden) via merge with positions: median", merged(median), 99),
         ("at layer 2: retain 50% by norm(hidden) via merge", None, 99),
         ("at input: retain 50% by norm(hidden) via merge with positions: mean", merged(mean), 99),
+        ("at layer 1: retain 50% by norm(hidden) via merge", None, 99),
     ],
-    ids=["fastv", "compact", "mean", "median", "keep", "input"],
+    ids=["fastv", "compact", "mean", "median", "keep", "input", "early"],
 )
 def test_logits_equal_those_of_the_reference(
     name: str, attention: str, seen: str, spec: str, site: Callable[[Rows], Rows] | None, compact: int
 ) -> None:
     model = FAMILIES[name].build(attention)
     inputs = FAMILIES[name].prompt([3, seen, 6])
-    layer = 0 if "input" in spec else 2
+    layer = 0 if "input" in spec else 1 if "layer 1" in spec else 2
     keeps = merged(lambda values: values[0])  # the anchor comes first among the members
     expected = MropeReference(model, {layer: site or keeps}, compact=compact).answer(inputs, FORCED, SECONDS[name])
     with eosdsl.compile(spec, model) as compiled:
