@@ -18,11 +18,14 @@ from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.ir.spell import spell
 from eosdsl.lowering.anatomy import whole_model
+from eosdsl.lowering.artefact_hub import fetch
+from eosdsl.lowering.card import model_card
 from eosdsl.lowering.compile import Compiled, compile
 from eosdsl.lowering.loading import load_model
 from eosdsl.lowering.python_text import graph_text
 from eosdsl.lowering.refusals import refuse
 from eosdsl.models.facts import ModelFacts
+from eosdsl.models.hub import is_hub_id
 from eosdsl.models.registry import facts
 from eosdsl.parsing import parse_source
 from eosdsl.reading import os_error_diagnostic
@@ -36,10 +39,11 @@ if TYPE_CHECKING:
 FORMAT = 1
 CONFIG = "eos_config.json"
 OPERATOR = "operator.eos"
+CARD = "README.md"
 
 
 class Artefact(BaseModel):
-    """`eos_config.json`. `sha256` covers every other file of the folder."""
+    """`eos_config.json`. `sha256` covers every other file of the folder but the card, which people edit."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -52,29 +56,45 @@ class Artefact(BaseModel):
     sha256: dict[str, str]
 
 
-def save(compiled: Compiled, folder: Path) -> None:
+def save(compiled: Compiled, folder: Path, results: Mapping[str, Any] | None = None) -> None:
     """Write the folder in one piece: what is there is whole, and what was there stays if writing fails.
 
+    results: what was measured, as JSON takes it; goes into `results.json` and the model card.
+
     Raises:
-        SpecError: E060x where the folder cannot be written (a full disk, say), E0608 where it holds something else.
+        SpecError: E060x where the folder cannot be written (a full disk, say), E0608 where it holds something else,
+            E0659 where the results are not JSON.
     """
     schedule = compiled.schedule
+    versions = {
+        "eosdsl": eosdsl.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    spec = operator_text(compiled.program, compiled.source)
+    card = model_card(
+        program=compiled.program.name,
+        family=schedule.model.family,
+        base_model=schedule.model.name,
+        spec=spec,
+        plan=compiled.plan,
+        results=results,
+        versions=versions,
+    )
     files = {
-        OPERATOR: operator_text(compiled.program, compiled.source),
+        OPERATOR: spec,
         "plan.json": compiled.plan.to_json(),
         "graph.py": graph_text(compiled.lowered, schedule),
+        CARD: card,
+        **({} if results is None else {"results.json": _json(results)}),
     }
     config = Artefact(
         program=compiled.program.name,
         family=schedule.model.family,
         base_model=schedule.model.name,
         facts=schedule.model,
-        versions={
-            "eosdsl": eosdsl.__version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        sha256={name: _sha256(text.encode()) for name, text in files.items()},
+        versions=versions,
+        sha256={name: _sha256(text.encode()) for name, text in files.items() if name != CARD},
     )
     with folder_in_one_piece(folder, replaces=CONFIG) as unfinished:
         for name, text in files.items():
@@ -88,15 +108,24 @@ def load(
     *,
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
 ) -> Compiled:
-    """Attach the compiled operator of a folder to a model (as in `compile`), after checking both.
+    """Attach the compiled operator of a folder, or of a hub id (`owner/name`), to a model (as in `compile`), after
+    checking both.
+
+    Args:
+        model, dtype, device: as in `compile`.
+        folder: a folder; where there is none of the name, a hub id.
+        revision, token: of the hub's repository, as huggingface_hub takes them.
 
     Raises:
-        SpecError: E0652 to E0655 where the folder is not whole, was changed, or is of a newer format; E0656 where it
-        was made
-            for another kind of model; whatever `compile` raises.
+        SpecError: E0657 where a hub id is out of reach; E0652 to E0655 where the folder is not whole, was changed, or
+            is of a newer format; E0656 where it was made for another kind of model; whatever `compile` raises.
     """
     path = Path(folder)
+    if not path.exists() and is_hub_id(os.fspath(folder)):
+        path = fetch(os.fspath(folder), revision=revision, token=token)
     config = read_config(path)
     texts = {name: _checked(path, name, digest) for name, digest in config.sha256.items()}
     loaded = model if isinstance(model, nn.Module) else load_model(model, dtype=dtype, device=device)
@@ -140,6 +169,13 @@ def operator_text(program: DiscreteProgram, source: SourceFile | None) -> str:
         except SpecError:  # it takes in other files, which do not come along
             pass
     return spell(program)
+
+
+def _json(results: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(results, indent=2, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as problem:
+        refuse("E0659", f"the results cannot be written as JSON: {problem}")
 
 
 def _checked(folder: Path, name: str, digest: str) -> bytes:

@@ -132,4 +132,18 @@ CODES: dict[str, tuple[str, str]] = {
         "Its counts and its graph were made for a model of another family or shape. Compile `operator.eos` "
         "for this one.\n",
     ),
+    "E0657": (
+        "the operator is out of reach",
+        "`eosdsl.load` was given a hub id (`owner/name`): no folder has that name, the operator is not in the local "
+        "cache of the hub, and it could not be downloaded. The message says what huggingface_hub found.\n",
+    ),
+    "E0658": (
+        "the hub did not take the operator",
+        "Pushing needs a network, a token with the right to write (`hf auth login`) and a name of the form "
+        "`owner/name`. The message says what huggingface_hub found. A folder that was written stays.\n",
+    ),
+    "E0659": (
+        "the results are not JSON",
+        "`results` of `save_pretrained` goes into a file: numbers that are finite, text, lists and mappings by text.\n",
+    ),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, Self
 
 import torch
@@ -81,11 +83,47 @@ class Compiled:
             self._attachment = None
         return self.model
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write the compiled operator (not the weights) to a folder that `eosdsl.load` reads."""
-        from eosdsl.lowering.artefact import save
+    def save_pretrained(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        results: Mapping[str, Any] | None = None,
+        push_to_hub: bool = False,
+        repo_id: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+    ) -> None:
+        """Write the compiled operator (not the weights) to a folder that `eosdsl.load` reads.
 
-        save(self, Path(folder))
+        Args:
+            results: what was measured with it, for `results.json` and the model card.
+            push_to_hub: upload the folder, to `repo_id` (the folder's name) with `private` and `token`.
+        """
+        from eosdsl.lowering.artefact import save
+        from eosdsl.lowering.artefact_hub import push
+
+        path = Path(folder)
+        save(self, path, results)
+        if push_to_hub:
+            push(path, repo_id or path.absolute().name, private=private, token=token)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        results: Mapping[str, Any] | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        commit_message: str = "Upload a compiled operator",
+    ) -> str:
+        """Upload the compiled operator (not the weights) to a repository of the hub; the address of the commit."""
+        from eosdsl.lowering.artefact import save
+        from eosdsl.lowering.artefact_hub import push
+
+        with TemporaryDirectory() as parent:
+            folder = Path(parent) / "operator"
+            save(self, folder, results)
+            return push(folder, repo_id, private=private, token=token, commit_message=commit_message)
 
     def __enter__(self) -> Self:
         return self if self._attachment is not None else self.attach()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import errno
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +19,9 @@ from typer.testing import CliRunner
 import eosdsl
 from eosdsl.cli.main import app
 from eosdsl.diagnostics import SpecError
+from eosdsl.lowering.card import model_card
 
-FILES = ["eos_config.json", "graph.py", "operator.eos", "plan.json"]
+FILES = ["README.md", "eos_config.json", "graph.py", "operator.eos", "plan.json"]
 SPEC = "# halves them\n" + FASTV.replace("50%", "1/2   ")
 
 
@@ -193,3 +196,108 @@ def test_bad_input_is_one_clear_message(
     assert f"[{code}]" in done.output
     assert "Traceback" not in done.output
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.eos", "fastv.eos", "space.eos"]
+
+
+def test_the_card_says_what_it_is_and_what_it_costs(tmp_path: Path) -> None:
+    with eosdsl.compile(SPEC, tiny_llava()) as compiled:
+        compiled.model.name_or_path = "someone/tiny"
+        compiled.save_pretrained(tmp_path / "out", results={"accuracy": 0.5, "by task": {"ocr": 1}})
+        plan = compiled.plan
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert text.startswith("---\nlibrary_name: eosdsl\n")
+    assert eosdsl.format(SPEC).rstrip() in text
+    assert f"{plan.ratio:.1%}" in text
+    assert "| accuracy | 0.5 |" in text
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == {"accuracy": 0.5, "by task": {"ocr": 1}}
+    (tmp_path / "out" / "README.md").write_text(text + "Edited on the hub.\n")
+    assert eosdsl.load(tiny_llava(), tmp_path / "out").detach()
+
+
+@pytest.mark.parametrize(("name", "there"), [("llava-hf/llava-1.5-7b-hf", True), ("llava-1.5-7b", False)])
+def test_the_card_names_a_base_model_that_the_hub_knows(name: str, there: bool) -> None:
+    with eosdsl.compile(SPEC, tiny_llava()) as compiled:
+        text = model_card(
+            program="x", family="llava", base_model=name, spec=SPEC, plan=compiled.plan, results=None, versions={}
+        )
+    assert (f"base_model: {name}\nbase_model_relation: adapter\n" in text) is there
+
+
+@pytest.mark.parametrize("results", [{"x": float("nan")}, {"x": torch.ones(1)}])
+def test_results_that_are_not_json_are_refused(tmp_path: Path, results: Any) -> None:
+    with eosdsl.compile(SPEC, tiny_llava()) as compiled, pytest.raises(SpecError) as caught:
+        compiled.save_pretrained(tmp_path / "out", results=results)
+    assert code_of(caught) == "E0659"
+    assert list(tmp_path.iterdir()) == []
+
+
+class Hub:
+    """What `HfApi` is asked, written down."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.files: list[str] = []
+        self.full = False
+
+    def __call__(self, token: Any = None) -> Hub:
+        self.asked.append(("HfApi", {"token": token}))
+        return self
+
+    def create_repo(self, repo_id: str, **more: Any) -> Any:
+        self.asked.append(("create_repo", {"repo_id": repo_id, **more}))
+        return SimpleNamespace(repo_id=f"me/{repo_id}" if "/" not in repo_id else repo_id)
+
+    def upload_folder(self, folder_path: Path, **more: Any) -> str:
+        if self.full:
+            raise OSError("the hub is closed\ntoday")
+        self.files = sorted(p.name for p in folder_path.iterdir())
+        self.asked.append(("upload_folder", more))
+        return "commit"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    made = Hub()
+    monkeypatch.setattr("huggingface_hub.HfApi", made)
+    return made
+
+
+def test_pushing_makes_a_repository_and_uploads_the_folder(hub: Hub, tmp_path: Path) -> None:
+    with eosdsl.compile(SPEC, tiny_llava()) as compiled:
+        assert compiled.push_to_hub("me/half", private=True, token="t", commit_message="m") == "commit"
+        assert hub.files == FILES
+        compiled.save_pretrained(tmp_path / "half", push_to_hub=True)
+    names = [name for name, _ in hub.asked]
+    assert names == ["HfApi", "create_repo", "upload_folder"] * 2
+    assert hub.asked[0][1] == {"token": "t"}
+    assert hub.asked[1][1] == {"repo_id": "me/half", "private": True, "exist_ok": True}
+    assert hub.asked[2][1]["commit_message"] == "m"
+    assert (hub.asked[4][1]["repo_id"], hub.asked[5][1]["repo_id"]) == ("half", "me/half")
+
+
+def test_what_the_hub_does_not_take_stays_here(hub: Hub, tmp_path: Path) -> None:
+    hub.full = True
+    with eosdsl.compile(SPEC, tiny_llava()) as compiled, pytest.raises(SpecError) as caught:
+        compiled.save_pretrained(tmp_path / "half", push_to_hub=True, repo_id="me/half")
+    assert code_of(caught) == "E0658"
+    assert "the hub is closed today" in caught.value.diagnostics[0].message
+    assert sorted(p.name for p in (tmp_path / "half").iterdir()) == FILES
+
+
+def test_an_operator_is_loaded_by_its_hub_id(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through huggingface_hub's own door, on a cache laid out as it lays it out."""
+    commit = "a" * 40
+    repository = tmp_path / "cache" / "models--me--half"
+    shutil.copytree(saved, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with eosdsl.load(tiny_llava(), "me/half") as loaded:
+        assert loaded.schedule.decoder_tokens == (16, 16, 8, 8, 8)
+    with pytest.raises(SpecError) as caught:
+        eosdsl.load(tiny_llava(), "me/other")
+    assert code_of(caught) == "E0657"
+    (repository / "snapshots" / commit / "operator.eos").write_text("at layer 1: retain 10%\n")
+    with pytest.raises(SpecError) as caught:
+        eosdsl.load(tiny_llava(), "me/half")
+    assert code_of(caught) == "E0653"
