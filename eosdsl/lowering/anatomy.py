@@ -8,14 +8,16 @@ from typing import Any
 
 from torch import nn
 
+from eosdsl.lowering.attending import CAUSAL, Attending, attending_of
 from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.tiles import Tiles
 from eosdsl.models.facts import ModelFacts
-from eosdsl.models.profile import TorchNames
+from eosdsl.models.profile import Profile, TorchNames
 
 MODALITIES = ("image", "video")
 """What is seen, in the order that transformers encodes it."""
-_ONE_SQUARE_IMAGE = ("llava",)
-"""Families whose features pass from tower to projector as they are, one row a placeholder."""
+_SELECTS = ("vision_feature_layer", "vision_feature_select_strategy")
+_LAST_NORM = "post_layernorm"
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Anatomy:
     """One model, taken apart. `model` generates; `vlm` puts visual features among the text; `text` is the decoder.
 
     placeholders: ids of the tokens that visual features take the place of, by modality: `image`, and `video` where the
-    family has it.
+    family has it. tiles: where placeholders stand tile by tile; attending: how the layers attend.
     """
 
     model: nn.Module
@@ -34,6 +36,8 @@ class Anatomy:
     rotary: nn.Module
     config: Any
     placeholders: Mapping[str, int]
+    tiles: Tiles | None = None
+    attending: Attending = CAUSAL
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Tower:
 
     leading: rows in front of the patches (CLS, registers); dropped: how many of those selection leaves out; features:
     rows that an image has in the decoder; feature_layer: layers behind which they are taken; selects: how the config
-    says so.
+    says so; norm: the tower's last norm, where features are taken behind it.
     """
 
     stack: nn.Module
@@ -55,23 +59,27 @@ class Tower:
     features: int
     feature_layer: int
     selects: Mapping[str, Any]
+    norm: nn.Module | None = None
 
 
-def dissect(model: nn.Module, names: TorchNames) -> Anatomy:
+def dissect(model: nn.Module, profile: Profile, known: ModelFacts) -> Anatomy:
     """The parts of `model`, found where its family's profile says. Raises SpecError (E0438) where one is missing."""
-    whole = whole_model(model)
+    whole, names = whole_model(model), profile.torch
     text = _part(whole, names.text_model, "language model")
     vlm = _part(whole, names.text_model.rpartition(".")[0], "vision-language model")
     layers = _layers(whole, text, names.layers)
+    rotary = _part(text, names.rotary, "rotary embedding")
     return Anatomy(
         model=whole,
         vlm=vlm,
         text=text,
         layers=layers,
         norm=_part(text, names.norm, "last norm"),
-        rotary=_part(text, names.rotary, "rotary embedding"),
+        rotary=rotary,
         config=text.config,
         placeholders=_placeholders(whole),
+        tiles=None if profile.joins is None else Tiles(known.tile_tokens, profile.joins),
+        attending=attending_of(text, rotary, profile.blocks, profile.window_first),
     )
 
 
@@ -81,13 +89,11 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
     encoder = known.encoder
     if names.vision_tower is None or names.vision_layers is None or names.projector is None or encoder is None:
         refuse("E0438", f"{type(whole).__name__} has no vision tower with a stack of layers")
-    if known.family not in _ONE_SQUARE_IMAGE:
-        refuse("E0436", f"reductions in the vision tower are not built yet for {known.family}")
-    config = whole.config
-    strategy, layer = config.vision_feature_select_strategy, config.vision_feature_layer
+    if known.tower_refused:
+        refuse("E0436", f"reductions in the vision tower of {known.family} are not possible: {known.tower_refused}")
+    selects = {name: getattr(whole.config, name) for name in _SELECTS if hasattr(whole.config, name)}
+    strategy = selects.get("vision_feature_select_strategy", "full")
     leading = int(encoder.has_cls) + encoder.registers
-    if not isinstance(layer, int):
-        refuse("E0436", "reductions in the vision tower are not built yet for features of several layers")
     if strategy == "default" and leading != 1:
         refuse("E0436", "the model leaves out a patch when it selects features: its tower cannot be reduced")
     tower = _part(whole, names.vision_tower, "vision tower")
@@ -100,7 +106,8 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
         dropped=int(strategy == "default"),
         features=known.visual_tokens,
         feature_layer=encoder.layers_run,
-        selects={"vision_feature_layer": layer, "vision_feature_select_strategy": strategy},
+        selects=selects,
+        norm=None if "vision_feature_layer" in selects else _part(tower, _LAST_NORM, "last norm"),
     )
 
 

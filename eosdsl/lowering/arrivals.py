@@ -8,6 +8,7 @@ scatter fit. A note beside each says which place of the image a row stands for. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from eosdsl.lowering.stream import Arrival, Stream
 from eosdsl.operators.base import Reduction
 
 _NOTE = "eosdsl_note"
+_STACKED = "eosdsl_stacked"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,24 @@ def with_note(features: Tensor, note: Note, rows: int) -> Tensor:
 def note_of(features: Any) -> Note | None:
     """The note on an image's features, None where they were made without an operator."""
     return getattr(features, _NOTE, None)
+
+
+def as_the_model_takes_them(outputs: Any) -> Any:
+    """Features by image as one tensor where the model's own came as one. What is given is left as it is: `generate`
+    gives it again.
+    """
+    taken = {}
+    for kind, output in outputs.items():
+        taken[kind] = output
+        if getattr(output, _STACKED, False):
+            taken[kind] = copy(output)
+            taken[kind].pooler_output = torch.stack(output.pooler_output)
+    return taken
+
+
+def stacked(output: Any) -> None:
+    """Note on an encoder's output that its features came as one tensor."""
+    object.__setattr__(output, _STACKED, True)
 
 
 def arrival_of(notes: Sequence[Note]) -> Arrival:

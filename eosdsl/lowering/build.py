@@ -11,6 +11,7 @@ from eosdsl.ir.nodes import AttentionBias
 from eosdsl.ir.quantities import Quantity
 from eosdsl.ir.schedule import Schedule, SiteReduction
 from eosdsl.lowering.anatomy import Anatomy, Tower
+from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.counting import counting
 from eosdsl.lowering.images import Wanted
 from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
@@ -35,7 +36,7 @@ class Lowered:
 
     first_site: the first reduced layer, None without any; recount: what an image of any size is to have at every
     reduction;
-    tower: where there are reductions in it; split: layers that are run in halves.
+    tower: where there are reductions in it; split: layers that are run in halves; attending: how layers attend.
     """
 
     graph: fx.GraphModule
@@ -43,6 +44,7 @@ class Lowered:
     recount: Recount
     tower: LoweredTower | None = None
     split: tuple[nn.Module, ...] = ()
+    attending: Attending = CAUSAL
 
 
 def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower]) -> Lowered:
@@ -57,15 +59,15 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     in_decoder = [site for site in sites if site.site.stream == "decoder"]
     lowered_tower = _lower_tower(schedule, in_tower, find_tower()) if in_tower else None
     placed = place_in_decoder(schedule, in_decoder, in_tower, anatomy)
-    trunk = decoder_trunk(anatomy.layers, anatomy.norm, schedule.model.decoder.late_layers)
-    graph = insert_into_decoder(trace(trunk), placed)
+    trunk = decoder_trunk(anatomy.layers, anatomy.norm, schedule.model.decoder.late_layers, anatomy.attending)
+    graph = insert_into_decoder(trace(trunk), placed, anatomy.attending)
     split = [anatomy.layers[index] for index in _in_halves(graph)]
     if lowered_tower is not None:
         split += [lowered_tower.tower.layers[index] for index in _in_halves(lowered_tower.graph)]
     first = placed[0].boundary if placed else None
     if first is not None:
         refuse_devices([*anatomy.layers, *(lowered_tower.tower.layers if lowered_tower is not None else ())])
-    return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split))
+    return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split), anatomy.attending)
 
 
 def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
@@ -105,5 +107,3 @@ def _refuse_model(schedule: Schedule) -> None:
     known = schedule.model
     if known.unsupported:
         refuse("E0442", f"{known.name} cannot be compiled for yet: {known.unsupported[0]}", "plan works")
-    if known.decoder.sliding_layers:
-        refuse("E0433", "decoder layers with sliding-window attention are not supported yet")

@@ -8,7 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, DynamicLayer, StaticCache, StaticLayer
+from transformers.cache_utils import (
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    StaticCache,
+    StaticLayer,
+)
 
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.row_state import RowState
@@ -62,6 +68,7 @@ class ReducedLayer(RowState, DynamicLayer):
         self.tail -= rows
         self.keep = None if self.keep is None else self.keep[:, :-rows]
         self.bias = None if self.bias is None else self.bias[:, :-rows]
+        self.positions = None if self.positions is None else self.positions[:, :-rows]
 
     def reset(self) -> None:
         super().reset()
@@ -81,12 +88,15 @@ class ReducedLayer(RowState, DynamicLayer):
         self._map_state(lambda state: state[indices, ...])
 
 
-_PLAIN = (DynamicLayer, StaticLayer)
+_PLAIN = (DynamicLayer, DynamicSlidingWindowLayer, StaticLayer)
 
 
 def prepare_cache(cache: Any, first: int, layers: int) -> None:
     """Make the layers of `cache` from `first` on able to hold reduced sequences. A cache that is in use is left as it
     is.
+
+    Layers that would forget what has left their window become such as keep all: windows are counted in positions here,
+    and scores look into layers in front of a reduction.
 
     Raises:
         SpecError: E0433 where the cache is of a kind that cannot, E0446 where it was filled without an operator.
@@ -98,12 +108,26 @@ def prepare_cache(cache: Any, first: int, layers: int) -> None:
         if index == len(cache.layers):
             cache.layers.append(DynamicLayer())
         layer = cache.layers[index]
-        if index < first or isinstance(layer, RowState):
+        slides = isinstance(layer, DynamicSlidingWindowLayer)
+        if isinstance(layer, RowState) or (index < first and not slides):
             continue
         if layer.get_seq_length() > 0:
             refuse("E0446", "the cache was filled before the operator was attached", "start from an empty cache")
+        if index < first:
+            cache.layers[index] = DynamicLayer()
+            continue
         static = isinstance(layer, StaticLayer)
         cache.layers[index] = ReducedStaticLayer(layer.max_cache_len) if static else ReducedLayer()
+
+
+def refuse_static(cache: Any) -> None:
+    """Raise SpecError (E0433) for a static cache, where layers have masks of their own that would have to be static."""
+    if isinstance(cache, StaticCache):
+        refuse(
+            "E0433",
+            "a static cache is not supported for a model with sliding windows or blocks that see in both directions",
+            "use a dynamic cache, the default",
+        )
 
 
 def refuse_cache(cache: Any) -> None:

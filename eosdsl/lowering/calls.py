@@ -14,14 +14,16 @@ from transformers.cache_utils import StaticCache
 from transformers.masking_utils import find_packed_sequence_indices
 
 from eosdsl.lowering.anatomy import MODALITIES, Anatomy
-from eosdsl.lowering.arrivals import arrival_of, note_of
-from eosdsl.lowering.cache import refuse_cache
-from eosdsl.lowering.forward import LAYOUT
+from eosdsl.lowering.arrivals import arrival_of, as_the_model_takes_them, note_of
+from eosdsl.lowering.attending import blocks_of
+from eosdsl.lowering.cache import refuse_cache, refuse_static
+from eosdsl.lowering.forward import ENTRY, Entry
 from eosdsl.lowering.generating import prompt_rows
 from eosdsl.lowering.images import Layout, read_layout
 from eosdsl.lowering.masks import READY
 from eosdsl.lowering.places import incoming
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
+from eosdsl.lowering.tiles import tokens_of_images
 
 _PACKED = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx", "token_type_ids")
 _PIXELS = {"image": "pixel_values", "video": "pixel_values_videos"}
@@ -66,7 +68,7 @@ def entering(
     if pixels and not _encoded(call):
         call["mm_encoder_outputs"] = {kind: _features(anatomy.vlm, kind, call) for kind in pixels}
         call.update({_PIXELS[kind]: None for kind in pixels})
-    return {**call, LAYOUT: _layout(anatomy, call, noted=noted)}
+    return {**call, ENTRY: _entry(anatomy, call, noted=noted)}
 
 
 def _by_name(vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +92,33 @@ def _features(vlm: Any, kind: str, call: dict[str, Any]) -> Any:
     return features(**{**asked, "return_dict": True})
 
 
+def _entry(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Entry:
+    mask = call.get("attention_mask")
+    layout = _layout(anatomy, call, noted=noted)
+    if noted and layout is not None:
+        call["mm_encoder_outputs"] = as_the_model_takes_them(call["mm_encoder_outputs"])
+    return Entry(layout, mask if isinstance(mask, Tensor) else None, _blocks(anatomy, call, layout))
+
+
+def _blocks(anatomy: Anatomy, call: dict[str, Any], layout: Layout | None) -> Tensor | None:
+    """Which rows of the call see each other in both directions. Raises SpecError (E0431) where it must say, and does
+    not.
+    """
+    attending, kinds, cache = anatomy.attending, call.get("token_type_ids"), call.get("past_key_values")
+    if attending.blocks != "prefix":
+        blocks = blocks_of(attending, kinds)
+        return None if blocks is None else blocks[:, -call["input_ids"].shape[1] :]
+    if cache is not None and cache.is_initialized:
+        return None  # a prefix is there once
+    if kinds is None and layout is not None:
+        refuse(
+            "E0431",
+            "a call without `token_type_ids` does not say where the prefix ends, whose rows see each other",
+            "give what the processor gives: zeros for the prefix, ones for the answer",
+        )
+    return blocks_of(attending, kinds)
+
+
 def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | None:
     encoded = _encoded(call)
     if not encoded:
@@ -98,7 +127,7 @@ def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | 
     layout = read_layout(
         call["input_ids"],
         call.get("attention_mask"),
-        [(anatomy.placeholders[kind], [len(one) for one in features]) for kind, features in encoded.items()],
+        [(anatomy.placeholders[kind], _lengths(anatomy, call, kind, of_kind)) for kind, of_kind in encoded.items()],
         None if cached else prompt_rows(),
     )
     if layout is None or not noted:
@@ -110,12 +139,22 @@ def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | 
     return replace(layout, arrival=arrival_of([note for note in notes if note is not None]))
 
 
+def _lengths(anatomy: Anatomy, call: dict[str, Any], kind: str, features: Any) -> list[int]:
+    """Visual tokens of every image, or of every video."""
+    lengths = [len(one) for one in features]
+    if anatomy.tiles is None:
+        return lengths
+    ids = call["input_ids"].cpu().numpy()
+    return tokens_of_images(anatomy.tiles, ids, anatomy.placeholders[kind], sum(lengths))
+
+
 def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> None:
     if call.get("input_ids") is None:
         refuse("E0432", "the model was called without input_ids: which rows are visual is read from them")
     if call.get("output_attentions") or getattr(anatomy.config, "output_attentions", False):
         refuse("E0431", "output_attentions is not supported while an operator is attached: rows leave the sequence")
-    packed = [name for name in _PACKED if call.get(name) is not None]
+    typed = () if anatomy.attending.blocks is None else ("token_type_ids",)
+    packed = [name for name in _PACKED if call.get(name) is not None and name not in typed]
     if packed:
         refuse("E0431", f"packed sequences are not supported while an operator is attached (`{packed[0]}`)")
     if call.get("is_causal") is False:
@@ -123,6 +162,8 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> No
     unknown = [name for name, value in call.items() if value is not None and name not in known]
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
+    if not anatomy.attending.plain:
+        refuse_static(call.get("past_key_values"))
     _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), call.get("past_key_values"))
     if anatomy.config._attn_implementation == "flex_attention" and isinstance(call.get("past_key_values"), StaticCache):
         refuse("E0433", "flex attention does not work with a static cache", 'use attn_implementation="sdpa"')

@@ -99,6 +99,13 @@ CODES: dict[str, tuple[str, str]] = {
         "offloaded to main memory or disk with accelerate (`device_map`, `cpu_offload`, `disk_offload`): it comes to "
         "that device when it is needed.\n",
     ),
+    "E0448": (
+        "a sliding window cannot be counted in positions",
+        "Layers of this model see only so many positions back. When rows leave the sequence those that stay keep their "
+        "positions, so that a window reaches as far as it did. `eager`, `sdpa` and `flex_attention` take a mask that "
+        "says so; flash attention counts rows by itself, and would let rows see what they never saw. Load the model "
+        'with `attn_implementation="sdpa"`.\n',
+    ),
     "E0650": (
         "the model's weights cannot be loaded",
         "The configuration was read but the weights were not: they are missing, incomplete, damaged, or of "

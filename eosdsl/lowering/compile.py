@@ -193,12 +193,12 @@ def compile_program(
     known = facts(whole_model(model) if given else model)
     schedule = bound(program, known, source)
     loaded = model if given else load_model(model, dtype=dtype, device=device)
-    names = profiles()[known.family].torch
-    anatomy = dissect(loaded, names)
+    profile = profiles()[known.family]
+    anatomy = dissect(loaded, profile, known)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
     try:
-        lowered = build(schedule, anatomy, lambda: dissect_tower(loaded, names, known))
+        lowered = build(schedule, anatomy, lambda: dissect_tower(loaded, profile.torch, known))
     except SpecError as problem:
         raise SpecError(problem.diagnostics, source) from problem
     return Compiled(program, source, schedule, anatomy, lowered)

@@ -53,6 +53,7 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
         stream,
         hidden=hidden,
         positions=positions,
+        blocks=None if stream.blocks is None else stream.blocks.gather(1, source),
         valid=kept.gather(1, source) if padded else None,
         images=_images_left(images, reduction, slots, rows, cutting),
         queries=_queries_left(queries, kept, moved, source),

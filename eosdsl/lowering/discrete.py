@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eosdsl.lowering.arrivals import arrive
 from eosdsl.lowering.halves import Kept
-from eosdsl.lowering.probes import View, read
+from eosdsl.lowering.probes import Reach, View, read
 from eosdsl.lowering.segments import ahead, open_decoder, open_tower
 from eosdsl.lowering.static_cache import is_static, slots_filled
 from eosdsl.lowering.steps import Plan, does_nothing, reduce
@@ -62,11 +62,11 @@ class Reducer(nn.Module):
     def _view(self, layer: int, stream: Stream, past: Past, cache: Any) -> View:
         state = None if cache is None else cache.layers[layer]
         ran = layer in past
-        entered = Entered(*past[layer]) if ran else Entered(stream.hidden, stream)
-        then = entered.stream
-        keep, bias = (then.keys_valid, then.keys_bias) if ran else ahead(stream, state)
+        entered = Entered(*past[layer]) if ran else Entered(stream.hidden, ahead(self.plan, stream, state))
+        then = self.plan.attending.seen_by(layer, entered.stream)
         held = None if state is None or not state.is_initialized else (state.keys, state.values)
-        view = View(self.looked_at[str(layer)], entered.hidden, then, held, ran, keep, bias)
+        reach = Reach(self.plan.attending.window_of(layer), self.plan.attending.window_first)
+        view = View(self.looked_at[str(layer)], entered.hidden, then, held, ran, then.keys_valid, then.keys_bias, reach)
         return view.up_to(slots_filled(state, stream, ran=ran)) if is_static(state) else view
 
 

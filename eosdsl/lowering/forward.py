@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
-from transformers.masking_utils import create_causal_mask
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
@@ -18,14 +17,25 @@ from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Layout
 from eosdsl.lowering.late import AddLate, all_rows, by_image
-from eosdsl.lowering.masks import READY
-from eosdsl.lowering.places import gathered, incoming, rotation
+from eosdsl.lowering.masks import READY, entering_mask
+from eosdsl.lowering.places import gathered, incoming
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.static_cache import rows_before
 from eosdsl.lowering.stream import Stream
 
-LAYOUT = "eosdsl_layout"
-"""The keyword by which the layout travels from the vision-language model to its language model."""
+ENTRY = "eosdsl_entry"
+"""The keyword by which an `Entry` travels from the vision-language model to its language model."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the language model is told of a call: `layout`, where it brings images; mask [B, T] of all rows, None where
+    none is padding, for what the model itself is called with may be made ready; blocks [B, L] as in `Stream`.
+    """
+
+    layout: Layout | None = None
+    mask: Tensor | None = None
+    blocks: Tensor | None = None
 
 
 def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
@@ -45,9 +55,10 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         use_cache: bool | None = None,
         **kwargs: Any,
     ) -> BaseModelOutputWithPast:
-        if first_site is not None and LAYOUT not in kwargs:
+        if first_site is not None and ENTRY not in kwargs:
             refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
-        layout = _counted(kwargs.pop(LAYOUT, None), lowered)
+        entry = kwargs.pop(ENTRY, Entry())
+        layout = _counted(entry.layout, lowered)
         if (input_ids is None) ^ (inputs_embeds is not None):
             raise ValueError("You must specify exactly one of input_ids or inputs_embeds")
         if inputs_embeds is None:
@@ -57,7 +68,9 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
             past_key_values = DynamicCache(config=self.config)
         if first_site is not None:
             prepare_cache(past_key_values, first_site, len(self.layers))
-        stream = _entering(self, inputs_embeds, attention_mask, position_ids, past_key_values, layout)
+        stream = _entering(self, lowered, inputs_embeds, attention_mask, position_ids, past_key_values, entry)
+        if layout is not None:
+            stream = _with_images(replace(stream, earlier=rows_before(past_key_values)), layout)
         visual, features = kwargs.pop("visual_pos_masks", None), kwargs.pop("deepstack_visual_embeds", None)
         if stream.images is not None:
             stream = replace(stream, images=replace(stream.images, later=by_image(stream.images, visual, features)))
@@ -80,38 +93,33 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
 
 def _entering(
     text: Any,
+    lowered: Lowered,
     hidden: Tensor,
     attention_mask: Any,
     position_ids: Any,
     cache: Any,
-    layout: Layout | None,
+    entry: Entry,
 ) -> Stream:
     """The stream in front of layer 0, and what transformers would call every layer with."""
-    ready = attention_mask if isinstance(attention_mask, dict) else None
-    attention_mask = None if ready is not None else attention_mask
+    if isinstance(attention_mask, dict) and READY in attention_mask:
+        attention_mask = attention_mask[READY]
     if position_ids is None:
         seen = cache.get_seq_length() if cache is not None else 0
         position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)
     positions, counted = incoming(position_ids)
-    mask = create_causal_mask(
-        config=text.config,
-        inputs_embeds=hidden,
-        attention_mask=attention_mask if ready is None else ready[READY],
-        past_key_values=cache,
-        position_ids=counted,
-    )
-    keys_valid = None if attention_mask is None else attention_mask.to(hidden.device).bool()
-    stream = Stream(
+    mask = entering_mask(lowered.attending, text.config, hidden, attention_mask, cache, counted)
+    keys_valid = None if entry.mask is None else entry.mask.to(hidden.device).bool()
+    return Stream(
         hidden=hidden,
         attention_mask=mask,
-        position_embeddings=rotation(text.rotary_emb, hidden, positions),
+        position_embeddings=lowered.attending.rotations(text.rotary_emb, hidden, positions),
         position_ids=counted,
         positions=positions,
         valid=None if keys_valid is None else keys_valid[:, -hidden.shape[1] :],
         keys_valid=keys_valid,
         given=positions,
+        blocks=entry.blocks,
     )
-    return stream if layout is None else _with_images(replace(stream, earlier=rows_before(cache)), layout)
 
 
 def _counted(layout: Layout | None, lowered: Lowered) -> Layout | None:

@@ -14,14 +14,18 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from eosdsl.lowering.projections import before_attention, before_mlp, project
+from eosdsl.lowering.projections import after_attention, after_mlp, before_attention, before_mlp, project
 from eosdsl.lowering.refusals import refuse
 
 KNOWN = {
     "CLIPEncoderLayer",
+    "Gemma2DecoderLayer",
+    "Gemma3DecoderLayer",
+    "GemmaDecoderLayer",
     "LlamaDecoderLayer",
     "MistralDecoderLayer",
     "Qwen2DecoderLayer",
+    "Qwen3DecoderLayer",
     "Qwen2VLDecoderLayer",
     "Qwen2_5_VLDecoderLayer",
     "Qwen3VLTextDecoderLayer",
@@ -48,7 +52,8 @@ class AttentionHalf(nn.Module):
 
     def forward(self, hidden: Tensor, **arguments: Any) -> Tensor:
         normed = before_attention(self.layer)(hidden)
-        return hidden + self.layer.self_attn(hidden_states=normed, **arguments)[0]
+        out = self.layer.self_attn(hidden_states=normed, **arguments)[0]
+        return hidden + after_attention(self.layer, out)
 
 
 class KeptAttention(nn.Module):
@@ -88,7 +93,7 @@ def divisible(layer: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
         middle = kwargs.pop(_MIDDLE, None)
         if middle is None:
             return forward(*args, **kwargs)
-        return middle + layer.mlp(before_mlp(layer)(middle))
+        return middle + after_mlp(layer, layer.mlp(before_mlp(layer)(middle)))
 
     return from_anywhere
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from operator import getitem
 
 from torch import fx, nn
 
+from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.halves import AttentionHalf, KeptAttention, MlpHalf
 from eosdsl.lowering.stream import Stream
@@ -47,6 +49,8 @@ class _Threading:
     stream: fx.Node
     parts: dict[str, fx.Node]
     tail: tuple[fx.Node, ...]
+    attending: Attending = CAUSAL
+    chosen: dict[tuple[fx.Node, str], fx.Node] = field(default_factory=dict[tuple[fx.Node, str], fx.Node])
     entered: dict[int, tuple[fx.Node, ...]] = field(default_factory=dict[int, tuple[fx.Node, ...]])
 
     def reduce(self, placed: Placed, hidden: fx.Node) -> fx.Node:
@@ -71,8 +75,22 @@ class _Threading:
         arguments = (self.stream, hidden, past, *self.tail)
         return self.graph_module.graph.call_module(placed.name, arguments)  # pyright: ignore[reportArgumentType]
 
+    def parts_of(self, layer: int) -> dict[str, fx.Node]:
+        """What a layer is called with here: of what differs between kinds, that of its kind."""
+        by_kind = {"attention_mask": self.attending.by_kind, "position_embeddings": self.attending.rotates_by_kind}
+        kind = self.attending.kind(layer)
+        return {name: self._chosen(part, kind) if by_kind.get(name) else part for name, part in self.parts.items()}
 
-def insert_into_decoder(graph_module: fx.GraphModule, reducers: Sequence[Placed]) -> fx.GraphModule:
+    def _chosen(self, part: fx.Node, kind: str) -> fx.Node:
+        if (part, kind) not in self.chosen:
+            create = self.graph_module.graph.create_node
+            self.chosen[part, kind] = create("call_function", getitem, (part, kind), name=f"{part.name}_{kind}")
+        return self.chosen[part, kind]
+
+
+def insert_into_decoder(
+    graph_module: fx.GraphModule, reducers: Sequence[Placed], attending: Attending = CAUSAL
+) -> fx.GraphModule:
     """The decoder's graph with `reducers`, those of one boundary in the order that they act. With none it is
     unchanged.
     """
@@ -82,8 +100,9 @@ def insert_into_decoder(graph_module: fx.GraphModule, reducers: Sequence[Placed]
     with graph_module.graph.inserting_after(inputs["use_cache"]):
         stream = graph_module.graph.placeholder("stream")
     parts = {name: inputs[name] for name in (*DECODER, LATE) if name in inputs}
-    threading = _Threading(graph_module, stream, parts, (inputs["past_key_values"],))
+    threading = _Threading(graph_module, stream, parts, (inputs["past_key_values"],), attending)
     _walk(threading, reducers, frozenset())
+    _clear(graph_module.graph)
     return _finished(graph_module)
 
 
@@ -125,7 +144,7 @@ def _walk(
         with graph.inserting_before(node):
             for placed in _at(reducers, index, middle=False):
                 node.update_arg(0, threading.reduce(placed, _input(node)))
-            _call_with(node, threading.parts)
+            _call_with(node, threading.parts_of(index))
             between = _at(reducers, index + 1, middle=True)
             threading.entered[index] = (_input(node), threading.stream)
             keeps = index in kept
@@ -191,6 +210,13 @@ def _add_what_is_left(node: fx.Node, parts: Mapping[str, fx.Node]) -> None:
     addition = addition_behind(node)
     if addition is not None:
         addition.update_arg(1, parts[LATE])
+
+
+def _clear(graph: fx.Graph) -> None:
+    """Erase choices by kind that no layer takes any more."""
+    for node in reversed(list(graph.nodes)):
+        if node.target is getitem and not node.users:
+            graph.erase_node(node)
 
 
 def _placeholders(graph_module: fx.GraphModule) -> dict[str, fx.Node]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.masking_utils import create_causal_mask
+from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 
+from eosdsl.lowering.attending import FULL, SLIDING, Attending, Overlay, overlay
 from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.stream import Stream
 
 BIASABLE = ("eager", "sdpa")
 
@@ -39,26 +41,63 @@ def masks_for_generate(make: Callable[..., Any], first_site: int) -> Callable[..
     return made
 
 
-def segment_mask(
-    config: Any, hidden: Tensor, keep: Tensor | None, bias: Tensor | None, cache: Any, layer: int
+def entering_mask(
+    attending: Attending, config: Any, hidden: Tensor, given: Any, cache: Any, position_ids: Tensor | None
 ) -> object:
-    """The mask for layers that hold other rows than layer 0 does.
+    """The mask of the layers in front of the first reduction, as transformers would make it: one, or one a kind.
 
-    hidden [B, L, D]; keep [B, T] bool and bias [B, T] float32 over past and new keys, or None; `layer` is the cache
-    layer that says how many keys are held. Position ids are kept from transformers on purpose: without a cache it
-    would take the gaps that pruning leaves in them for borders between packed sequences.
+    given: what the language model was called with, a 2-D mask, None, or what the vision-language model has made of it.
     """
-    if hidden.shape[1] == 1 and keep is None and bias is None and not getattr(cache, "is_compileable", False):
+    kinds = dict.fromkeys(attending.kinds or (FULL,))
+    if isinstance(given, Mapping):
+        return given if attending.by_kind else given[next(iter(kinds))]
+    masks = {
+        kind: (create_sliding_window_causal_mask if kind == SLIDING else create_causal_mask)(
+            config=config,
+            inputs_embeds=hidden,
+            attention_mask=given,
+            past_key_values=cache,
+            position_ids=position_ids,
+        )
+        for kind in kinds
+    }
+    return masks if attending.by_kind else next(iter(masks.values()))
+
+
+def segment_mask(
+    attending: Attending,
+    config: Any,
+    stream: Stream,
+    keep: Tensor | None,
+    bias: Tensor | None,
+    cache: Any,
+    first: int,
+    layer: int,
+) -> object:
+    """The mask for layers of the kind of `layer`, in a segment that holds other rows than layer 0 does.
+
+    keep [B, T] bool and bias [B, T] float32 over past and new keys, or None; `first` is the cache layer that says how
+    many keys are held. Position ids are kept from transformers on purpose: without a cache it would take the gaps that
+    pruning leaves in them for borders between packed sequences.
+    """
+    hidden = stream.hidden
+    rows = hidden.shape[1]
+    keys, offset = (rows, 0) if cache is None else cache.get_mask_sizes(rows, first)
+    over = Overlay()
+    if not attending.plain:
+        over = overlay(attending, layer, stream, keys - rows + offset, keys + offset + stream.removed)
+    static = getattr(cache, "is_compileable", False)
+    if rows == 1 and keep is None and bias is None and over.empty and not static:
         return None  # decoding: the one row sees all that there is, where no slot is empty
-    offset = 0 if cache is None else cache.get_mask_sizes(hidden.shape[1], layer)[1]
     mask = create_causal_mask(
         config=config,
         inputs_embeds=hidden,
         attention_mask=None if keep is None else F.pad(keep, (offset, 0)),
         past_key_values=cache,
-        layer_idx=layer,
+        layer_idx=first,
         # `keep` is None unless some row is padding: asking whether a mask is needed would only wait for the device
         allow_is_causal_skip=keep is None and bias is None,
+        **over.arguments(),
     )
     return mask if bias is None else _biased(config, mask, bias, hidden.dtype)
 
@@ -92,4 +131,15 @@ def refuse_bias(config: Any) -> None:
     if implementation not in BIASABLE:
         refuse(
             "E0439", f"attention_bias does not work with {implementation} attention", 'use attn_implementation="sdpa"'
+        )
+
+
+def refuse_windows(config: Any) -> None:
+    """Raise SpecError (E0448) where the attention implementation counts a window in rows, whatever mask it is given."""
+    implementation = config._attn_implementation
+    if implementation not in (*BIASABLE, "flex_attention"):
+        refuse(
+            "E0448",
+            f"{implementation} attention counts sliding windows in rows, and rows leave the sequence",
+            'use attn_implementation="sdpa"',
         )

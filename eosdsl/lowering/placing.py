@@ -10,10 +10,11 @@ from eosdsl.ir.nodes import AttentionBias
 from eosdsl.ir.quantities import Word
 from eosdsl.ir.schedule import Schedule, SiteReduction
 from eosdsl.lowering.anatomy import Anatomy, Tower
+from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.counting import counting
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.insert import AnyReducer, Placed
-from eosdsl.lowering.masks import refuse_bias
+from eosdsl.lowering.masks import refuse_bias, refuse_windows
 from eosdsl.lowering.probes import refuse_probes
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.steps import Plan, bias_strength
@@ -27,7 +28,9 @@ def place_in_decoder(
     every = [*([_arrival(in_tower)] if in_tower else []), *sites]
     boundaries = [_boundary(site) for site in every]
     lasts = [later - 1 for _, later in pairwise([*boundaries, len(anatomy.layers)])]
-    plans = _plans(schedule, every, boundaries, lasts, anatomy.config)
+    plans = _plans(schedule, every, boundaries, lasts, anatomy.config, anatomy.attending)
+    if plans and anatomy.attending.window is not None:
+        refuse_windows(anatomy.config)
     return [_placed(plan, _decoder_reducer(plan, anatomy)) for plan in plans]
 
 
@@ -44,7 +47,12 @@ def place_in_tower(
 
 
 def _plans(
-    schedule: Schedule, sites: Sequence[SiteReduction], boundaries: Sequence[int], lasts: Sequence[int], config: Any
+    schedule: Schedule,
+    sites: Sequence[SiteReduction],
+    boundaries: Sequence[int],
+    lasts: Sequence[int],
+    config: Any,
+    attending: Attending = CAUSAL,
 ) -> list[Plan]:
     recount = counting(schedule)
     plans: list[Plan] = []
@@ -56,7 +64,7 @@ def _plans(
             refuse_bias(config)
         renumbers = renumbers or site.bookkeeping.positions == "compact"
         place = schedule.reductions.index(site) if site in schedule.reductions else -1
-        plans.append(Plan(site, place, boundary, last, strength, schedule.model.grid, recount, renumbers))
+        plans.append(Plan(site, place, boundary, last, strength, schedule.model.grid, recount, renumbers, attending))
     return plans
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eosdsl.lowering.images import Images
-from eosdsl.lowering.projections import project, rotate, scaling
+from eosdsl.lowering.projections import project, rotate, scaling, softcap
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
 from eosdsl.operators.base import AttentionProbe, AttentionRows, KeysProbe, LearnedProbe, Probe, TextProbe, ValuesProbe
@@ -22,11 +22,19 @@ from eosdsl.source import Span
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How far a layer sees: `window` positions, None: all; `first`: a window cuts blocks too."""
+
+    window: int | None = None
+    first: bool = False
+
+
+@dataclass(frozen=True)
 class View:
     """A layer as seen from a site: the module, the rows that enter(ed) it, and the keys it holds.
 
     hidden [B, L, D]; held: keys and values [B, H_kv, T, head width], the L rows included where `ran`; keep [B, T] and
-    bias [B, T] as in `Stream.keys_valid`, `keys_bias`, over all T keys.
+    bias [B, T] as in `Stream.keys_valid`, `keys_bias`, over all T keys; reach: how far its rows see.
     """
 
     layer: nn.Module
@@ -36,6 +44,7 @@ class View:
     ran: bool
     keep: Tensor | None
     bias: Tensor | None
+    reach: Reach = Reach()
 
     @property
     def rows(self) -> int:
@@ -225,13 +234,15 @@ def _attention(view: View, asked: Tensor, sequences: Tensor | None, *, concatena
     keys = _chosen(_keys(view), sequences)
     total = keys.shape[2]
     queries = _queries(view, asked, sequences)
-    factor = scaling(view.layer)
+    factor, cap = scaling(view.layer), softcap(view.layer)
     if concatenated:
         heads = queries.shape[1]
         keys = keys.repeat_interleave(heads // keys.shape[1], dim=1)
         keys, queries = (t.transpose(1, 2).flatten(2)[:, None] for t in (keys, queries))
         factor /= heads**0.5
     logits = _dot(queries, keys) * factor
+    if cap is not None:
+        logits = (logits / cap).tanh() * cap
     if view.bias is not None:
         logits = logits + _chosen(view.bias, sequences)[:, None, None, :]
     keep = None if view.keep is None else _chosen(view.keep, sequences)
@@ -267,8 +278,37 @@ def _seen(view: View, asked: Tensor, keep: Tensor | None, total: int) -> Tensor 
     """[B, R, T] bool: keys that a row attends to; None where every row attends to all (in the tower)."""
     if view.stream.tower:
         return None if keep is None else keep[:, None, :].expand(-1, asked.shape[1], -1)
-    seen = torch.arange(total, device=asked.device) <= (asked + total - view.rows)[:, :, None]
+    every, row = torch.arange(total, device=asked.device), asked + total - view.rows
+    seen = every <= row[:, :, None]
+    near = _near(view, row, every)
+    together = _together(view, row)
+    if near is not None and not view.reach.first:
+        seen = seen & near
+    seen = seen if together is None else seen | together
+    if near is not None and view.reach.first:
+        seen = seen & near
     return seen if keep is None else seen & keep[:, None, :]
+
+
+def _near(view: View, row: Tensor, every: Tensor) -> Tensor | None:
+    """[B, R, T] bool: keys within the window of the rows that are the keys `row` [B, R]; None without a window."""
+    if view.reach.window is None:
+        return None
+    held = view.stream.keys_positions
+    positions = every.expand(row.shape[0], -1) if held is None else held
+    return positions[:, None, :] > positions.gather(1, row)[:, :, None] - view.reach.window
+
+
+def _together(view: View, row: Tensor) -> Tensor | None:
+    """[B, R, T] bool: keys of the same block as the rows that are the keys `row` [B, R]; None without blocks."""
+    blocks = view.stream.blocks
+    if blocks is None:
+        return None
+    before = view.hidden.shape[1] - blocks.shape[1]
+    past = 0 if view.held is None else view.held[0].shape[2] - (view.rows if view.ran else 0)
+    blocks = torch.nn.functional.pad(blocks.expand(row.shape[0], -1), (before + past, 0), value=-1)
+    own = blocks.gather(1, row)[:, :, None]
+    return (own == blocks[:, None, :]) & (own >= 0)
 
 
 def _rows_of(table: Tensor, asked: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from operator import getitem
 from typing import Any
 
 from torch import fx
@@ -75,6 +76,9 @@ def _node(node: fx.Node) -> list[str]:
     if node.op == "call_function" and node.target is getattr:
         owner, part = node.args
         return [f"    {node.name} = {_argument(owner)}.{part}"]
+    if node.op == "call_function" and node.target is getitem:
+        owner, key = node.args
+        return [f"    {node.name} = {_argument(owner)}[{key!r}]"]
     called = f"self.{node.target}" if node.op == "call_module" else getattr(node.target, "__name__", "")
     given = [*(_argument(one) for one in node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())]
     return [] if node.op == "placeholder" else _wrapped(f"{node.name} = {called}({', '.join(given)})", "    ")

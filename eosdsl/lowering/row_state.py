@@ -23,7 +23,8 @@ class Coming:
     are gone.
 
     tail: rows behind the last visual token, None where no image comes; gap [B, 1]: how far positions of this layer fall
-    short of those that forwards come with, None: as before.
+    short of those that forwards come with, None: as before; positions [B, T] int64 of all keys, where windows are
+    counted in them.
     """
 
     keep: Tensor | None
@@ -31,16 +32,19 @@ class Coming:
     removed: int = 0
     tail: int | None = None
     gap: Tensor | None = None
+    positions: Tensor | None = None
 
 
 class RowState:
     """keep [B, T] bool and bias [B, T] float32 over the T keys that attention sees, None where all count alike; gap
-    [B, 1] int64, how far positions fall short of the logical ones, None: not; `removed` rows are gone.
+    [B, 1] int64, how far positions fall short of the logical ones, None: not; positions [B, T] int64, where windows are
+    counted in them; `removed` rows are gone.
     """
 
     keep: Tensor | None = None
     bias: Tensor | None = None
     gap: Tensor | None = None
+    positions: Tensor | None = None
     removed: int = 0
     _coming: Coming | None = None
 
@@ -66,13 +70,13 @@ class RowState:
                 "the cache was filled by a reduced model and is used without its operator",
                 "start from an empty cache, or attach the operator that filled it",
             )
-        self.keep, self.bias = coming.keep, coming.bias
+        self.keep, self.bias, self.positions = coming.keep, coming.bias, coming.positions
         self.gap = self.gap if coming.gap is None else coming.gap
         self.removed += coming.removed
         return coming
 
     def _forget(self) -> None:
-        self.keep = self.bias = self.gap = self._coming = None
+        self.keep = self.bias = self.gap = self.positions = self._coming = None
         self.removed = 0
 
     def _map_state(self, change: Callable[[Tensor], Tensor]) -> None:
@@ -80,3 +84,4 @@ class RowState:
         self.keep = None if self.keep is None else change(self.keep)
         self.bias = None if self.bias is None else change(self.bias)
         self.gap = None if self.gap is None else change(self.gap)
+        self.positions = None if self.positions is None else change(self.positions)

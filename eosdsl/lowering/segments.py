@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eosdsl.lowering.masks import bias_mask, segment_mask
-from eosdsl.lowering.places import on_axes, reached, rotation
+from eosdsl.lowering.places import on_axes, reached
 from eosdsl.lowering.row_state import Coming
 from eosdsl.lowering.steps import Plan
 from eosdsl.lowering.stream import Stream
@@ -32,11 +32,23 @@ def open_decoder(plan: Plan, entering: Stream, stream: Stream, cache: Any, confi
     if plan.last_layer < plan.boundary:
         return stream  # nothing runs before the next reducer
     bias = _bias(first, stream)
-    mask = segment_mask(config, stream.hidden, keep, bias, cache, plan.boundary)
+    stream = replace(stream, keys_positions=_keys_positions(plan, first, stream))
+    mask = _masks(plan, config, stream, keep, bias, cache)
     coming = _coming(plan, stream, keep, bias)
     for layer in layers:
         layer.expect(coming)
     return replace(stream, attention_mask=mask, position_ids=None, keys_valid=keep, keys_bias=bias)
+
+
+def _masks(plan: Plan, config: Any, stream: Stream, keep: Tensor | None, bias: Tensor | None, cache: Any) -> object:
+    """The mask of the segment; where layers differ, one for each kind that is in it."""
+    attending, first = plan.attending, plan.boundary
+    if not attending.by_kind:
+        return segment_mask(attending, config, stream, keep, bias, cache, first, first)
+    asked = {attending.kind(layer): layer for layer in range(plan.last_layer, first - 1, -1)}
+    return {
+        kind: segment_mask(attending, config, stream, keep, bias, cache, first, layer) for kind, layer in asked.items()
+    }
 
 
 def open_tower(plan: Plan, stream: Stream, config: Any) -> Stream:
@@ -47,11 +59,18 @@ def open_tower(plan: Plan, stream: Stream, config: Any) -> Stream:
     return replace(stream, attention_mask=mask, keys_valid=stream.valid, keys_bias=bias)
 
 
-def ahead(stream: Stream, state: Any) -> tuple[Tensor | None, Tensor | None]:
-    """Validity and bias of the keys that a layer holds which has not run yet, and of the rows about to enter it."""
+def ahead(plan: Plan, stream: Stream, state: Any) -> Stream:
+    """The stream as a layer would be called with it that has not run yet: validity, bias and positions of the keys that
+    it holds, and of the rows about to enter it.
+    """
     if state is not None:
         state.make_room(stream.removed)
-    return _keep(state, stream), _bias(state, stream)
+    return replace(
+        stream,
+        keys_valid=_keep(state, stream),
+        keys_bias=_bias(state, stream),
+        keys_positions=_keys_positions(plan, state, stream),
+    )
 
 
 def own_bias(stream: Stream) -> Tensor | None:
@@ -80,15 +99,24 @@ def _bias(state: Any, stream: Stream) -> Tensor | None:
     return state.over_keys(state.bias, own_bias(stream), tuple(stream.hidden.shape[:2]), 0.0)
 
 
+def _keys_positions(plan: Plan, state: Any, stream: Stream) -> Tensor | None:
+    """Positions of all keys that the layers of the segment will hold, [B, T] int64; None where no window asks."""
+    if plan.attending.window is None:
+        return None
+    batch, rows = stream.hidden.shape[:2]
+    own = stream.positions.expand(batch, rows)
+    return own if state is None else state.over_keys(state.positions, own, (batch, rows), 0)
+
+
 def _coming(plan: Plan, stream: Stream, keep: Tensor | None, bias: Tensor | None) -> Coming:
     """What the layers of a segment are told of the rows that come."""
     if stream.images is None:
-        return Coming(keep, bias)
+        return Coming(keep, bias, positions=stream.keys_positions)
     gap = None
     if plan.renumbers:
         assert stream.given is not None
         gap = (reached(stream.given) - reached(stream.positions)).expand(stream.hidden.shape[0], 1)
-    return Coming(keep, bias, stream.removed, stream.tail, gap)
+    return Coming(keep, bias, stream.removed, stream.tail, gap, stream.keys_positions)
 
 
 def _placed(plan: Plan, entering: Stream, stream: Stream, gap: Tensor | None, rotary: nn.Module) -> Stream:
@@ -104,7 +132,7 @@ def _placed(plan: Plan, entering: Stream, stream: Stream, gap: Tensor | None, ro
         stream = replace(stream, positions=on_axes(_compacted(stream, gap), stream.positions))
     if stream.positions is entering.positions:
         return stream
-    return replace(stream, position_embeddings=rotation(rotary, stream.hidden, stream.positions))
+    return replace(stream, position_embeddings=plan.attending.rotations(rotary, stream.hidden, stream.positions))
 
 
 def _compacted(stream: Stream, gap: Tensor | None) -> Tensor:

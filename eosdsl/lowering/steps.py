@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eosdsl.ir.quantities import Quantity
 from eosdsl.ir.schedule import SiteReduction
+from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.cut import Cutting, cut
 from eosdsl.lowering.images import Decided, Images, Wanted
 from eosdsl.lowering.probes import Readings, inputs_of, layers_of
@@ -29,7 +30,7 @@ class Plan:
     it stands in front of; `last_layer`: of the segment it opens, below `boundary` where another reducer stands there
     too; `strength` of the bias by log size from here on; `grid` of an unreduced image, rows by columns; `recount`: what
     an image of so many tokens is to have at all reductions, after what was decided of it; `renumbers`: positions are
-    compacted here or were before.
+    compacted here or were before; `attending`: how the decoder's layers attend.
     """
 
     site: SiteReduction
@@ -40,6 +41,7 @@ class Plan:
     grid: tuple[int, int] | None
     recount: Recount
     renumbers: bool = False
+    attending: Attending = CAUSAL
 
     @property
     def layer(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -25,6 +26,8 @@ class Stream:
     cache held before this forward (0 with others, which say it themselves). arrival: what the tower left of the images,
     until the language model has taken it in. given, like positions: those that the forward came with, of the rows
     that entered layer 0; start [1 or B, 1]: that of the first row that is not padding.
+    blocks [B, L] int64: rows of the same block see each other in both directions, -1: in none; None where no row is.
+    keys_positions [B, T] int64: of all keys, where layers slide over a window of positions and rows are gone.
 
     In the tower every image is a sequence of its own; rows attend to all others, there are no position embeddings,
     and positions are places in the unreduced image (its first row, a CLS if there is one, counted).
@@ -32,7 +35,7 @@ class Stream:
 
     hidden: Tensor
     attention_mask: object
-    position_embeddings: tuple[Tensor, Tensor] | None
+    position_embeddings: Any
     position_ids: Tensor | None
     positions: Tensor
     valid: Tensor | None = None
@@ -48,6 +51,8 @@ class Stream:
     arrival: Arrival | None = None
     given: Tensor | None = None
     start: Tensor | None = None
+    blocks: Tensor | None = None
+    keys_positions: Tensor | None = None
     tower: bool = False
 
     @property

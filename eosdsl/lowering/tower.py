@@ -19,7 +19,7 @@ from torch import Tensor, fx
 from transformers.modeling_outputs import BaseModelOutput
 
 from eosdsl.lowering.anatomy import Tower
-from eosdsl.lowering.arrivals import Note, with_note
+from eosdsl.lowering.arrivals import Note, stacked, with_note
 from eosdsl.lowering.images import Images, Queries, Wanted
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
@@ -80,6 +80,8 @@ def image_features(features: Callable[..., Any], tower: Tower) -> Callable[..., 
             _underway.reset(token)
         assert encoding.stream is not None, "the tower's layers ran within"
         notes = _notes(encoding.stream, tower)
+        if isinstance(out.pooler_output, Tensor):
+            stacked(out)
         out.pooler_output = [
             with_note(rows, note, tower.features) for rows, note in zip(out.pooler_output, notes, strict=True)
         ]
@@ -124,7 +126,8 @@ def _selected(stream: Stream, tower: Tower) -> Tensor:
     images, queries = stream.images, stream.queries
     assert images is not None and queries is not None
     lead = queries.last[:, None][:, : tower.leading - tower.dropped]
-    return stream.hidden[images.batch[:, None], torch.cat([lead, images.rows], dim=1)]
+    taken = stream.hidden[images.batch[:, None], torch.cat([lead, images.rows], dim=1)]
+    return taken if tower.norm is None else tower.norm(taken)
 
 
 def _notes(stream: Stream, tower: Tower) -> list[Note]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.late import AddLate
 
 LAYER = "layer_{}"
@@ -16,28 +17,35 @@ LATE = "late_{}"
 
 
 class Trunk(nn.Module):
-    """Decoder layers and last norm, called as transformers calls them."""
+    """Decoder layers and last norm, called as transformers calls them: with the mask and the rotary embeddings of their
+    kind, where those differ.
+    """
 
-    def __init__(self, layers: Sequence[nn.Module], norm: nn.Module) -> None:
+    def __init__(self, layers: Sequence[nn.Module], norm: nn.Module, attending: Attending = CAUSAL) -> None:
         super().__init__()
         self.names = _add_layers(self, layers)
         self.norm = norm
+        self.attending = attending
 
     def forward(
         self,
         hidden_states: Tensor,
         attention_mask: Any,
-        position_embeddings: tuple[Tensor, Tensor],
+        position_embeddings: Any,
         position_ids: Tensor | None,
         past_key_values: Any,
         use_cache: bool,
     ) -> Tensor:
         """hidden_states [B, L, D] → [B, L, D] after the norm."""
-        for name in self.names:
+        kinds = dict.fromkeys(self.attending.kinds)
+        masks = {kind: attention_mask[kind] for kind in kinds} if self.attending.by_kind else {}
+        ropes = {kind: position_embeddings[kind] for kind in kinds} if self.attending.rotates_by_kind else {}
+        for index, name in enumerate(self.names):
+            kind = self.attending.kind(index)
             hidden_states = getattr(self, name)(
                 hidden_states,
-                attention_mask=attention_mask,
-                position_embeddings=position_embeddings,
+                attention_mask=masks.get(kind, attention_mask),
+                position_embeddings=ropes.get(kind, position_embeddings),
                 position_ids=position_ids,
                 past_key_values=past_key_values,
                 use_cache=use_cache,
@@ -114,9 +122,9 @@ def layer_nodes(graph_module: fx.GraphModule) -> list[fx.Node]:
     return [n for n in graph_module.graph.nodes if n.op == "call_module" and str(n.target).startswith(start)]
 
 
-def decoder_trunk(layers: Sequence[nn.Module], norm: nn.Module, late: int) -> Trunk:
+def decoder_trunk(layers: Sequence[nn.Module], norm: nn.Module, late: int, attending: Attending) -> Trunk:
     """The trunk of a decoder; `late`: behind so many of its layers visual features are added again."""
-    return LateTrunk(layers, norm, late) if late else Trunk(layers, norm)
+    return LateTrunk(layers, norm, late) if late else Trunk(layers, norm, attending)
 
 
 def addition_behind(node: fx.Node) -> fx.Node | None:

@@ -124,5 +124,5 @@ def test_a_family_that_cannot_be_compiled_for_says_why() -> None:
     model = tiny_llava()
     assert schedule is not None
     with pytest.raises(SpecError) as caught:
-        build(schedule, dissect(model, profiles()["llava"].torch), lambda: pytest.fail("no tower is asked for"))
+        build(schedule, dissect(model, profiles()["llava"], facts(model)), lambda: pytest.fail("no tower is asked for"))
     assert [(one.code, "not understood" in one.message) for one in caught.value.diagnostics] == [("E0442", True)]
