@@ -88,28 +88,28 @@ class ReducedLayer(RowState, DynamicLayer):
         self._map_state(lambda state: state[indices, ...])
 
 
-_PLAIN = (DynamicLayer, DynamicSlidingWindowLayer, StaticLayer)
+_PLAIN = (DynamicLayer, StaticLayer)
 
 
-def prepare_cache(cache: Any, first: int, layers: int) -> None:
+def prepare_cache(cache: Any, first: int, layers: int, *, slides: bool = False) -> None:
     """Make the layers of `cache` from `first` on able to hold reduced sequences. A cache that is in use is left as it
     is.
 
-    Layers that would forget what has left their window become such as keep all: windows are counted in positions here,
-    and scores look into layers in front of a reduction.
+    slides: the model has sliding layers. Those that would forget what has left their window become such as keep all:
+    windows are counted in positions here, and scores look into layers in front of a reduction.
 
     Raises:
         SpecError: E0433 where the cache is of a kind that cannot, E0446 where it was filled without an operator.
     """
     if cache is None:
         return
-    refuse_cache(cache)
+    refuse_cache(cache, slides=slides)
     for index in range(layers):
         if index == len(cache.layers):
             cache.layers.append(DynamicLayer())
         layer = cache.layers[index]
-        slides = isinstance(layer, DynamicSlidingWindowLayer)
-        if isinstance(layer, RowState) or (index < first and not slides):
+        forgets = isinstance(layer, DynamicSlidingWindowLayer)
+        if isinstance(layer, RowState) or (index < first and not forgets):
             continue
         if layer.get_seq_length() > 0:
             refuse("E0446", "the cache was filled before the operator was attached", "start from an empty cache")
@@ -130,9 +130,9 @@ def refuse_static(cache: Any) -> None:
         )
 
 
-def refuse_cache(cache: Any) -> None:
+def refuse_cache(cache: Any, *, slides: bool = False) -> None:
     """Raise SpecError (E0433) unless `cache` is a DynamicCache or StaticCache of plain layers that stay on their
-    device.
+    device; where the model slides, its own sliding layers are such.
     """
     if not isinstance(cache, DynamicCache | StaticCache):
         refuse(
@@ -142,8 +142,9 @@ def refuse_cache(cache: Any) -> None:
         )
     if cache.offloading:
         refuse("E0433", "an offloaded cache is not supported while an operator is attached")
+    plain = (*_PLAIN, DynamicSlidingWindowLayer) if slides else _PLAIN
     odd = {
-        type(layer).__name__ for layer in cache.layers if type(layer) not in _PLAIN and not isinstance(layer, RowState)
+        type(layer).__name__ for layer in cache.layers if type(layer) not in plain and not isinstance(layer, RowState)
     }
     if odd:
         refuse(

@@ -162,9 +162,11 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> No
     unknown = [name for name, value in call.items() if value is not None and name not in known]
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
+    cache = call.get("past_key_values")
     if not anatomy.attending.plain:
-        refuse_static(call.get("past_key_values"))
-    _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), call.get("past_key_values"))
+        refuse_static(cache)
+    slides = anatomy.attending.window is not None
+    _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), cache, slides=slides)
     if anatomy.config._attn_implementation == "flex_attention" and isinstance(call.get("past_key_values"), StaticCache):
         refuse("E0433", "flex attention does not work with a static cache", 'use attn_implementation="sdpa"')
 
@@ -174,7 +176,7 @@ def keywords_of(kind: type) -> frozenset[str]:
     return frozenset(signature(kind.forward).parameters) | _TAKEN  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any) -> None:
+def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any, *, slides: bool) -> None:
     ready = isinstance(attention_mask, dict) and READY in attention_mask
     if (
         attention_mask is not None
@@ -183,7 +185,7 @@ def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any) -> None
     ):
         refuse("E0431", "a ready-made attention mask is not supported while an operator is attached", "pass a 2-D mask")
     if cache is not None:
-        refuse_cache(cache)
+        refuse_cache(cache, slides=slides)
         return
     if attention_mask is not None or position_ids is None or torch.compiler.is_compiling():
         return

@@ -25,8 +25,9 @@ CODES: dict[str, tuple[str, str]] = {
     "E0433": (
         "this kind of cache is not supported",
         "Layers after a reduction hold fewer rows than those before it. That works with a `DynamicCache` (the"
-        " default of `generate`), with a `StaticCache` and with no cache. Sliding-window, quantised and offloaded "
-        "caches are refused, and static ones with flex attention, which transformers does not run together either.\n",
+        " default of `generate`), with a `StaticCache` and with no cache. Quantised and offloaded caches are refused, "
+        "and static ones for models whose layers slide or see images in both directions, or with flex attention, "
+        "which transformers does not run together either.\n",
     ),
     "E0434": (
         "this way of generating is not supported",

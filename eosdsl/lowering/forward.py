@@ -67,7 +67,7 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         if first_site is not None:
-            prepare_cache(past_key_values, first_site, len(self.layers))
+            prepare_cache(past_key_values, first_site, len(self.layers), slides=lowered.attending.window is not None)
         stream = _entering(self, lowered, inputs_embeds, attention_mask, position_ids, past_key_values, entry)
         if layout is not None:
             stream = _with_images(replace(stream, earlier=rows_before(past_key_values)), layout)

@@ -44,9 +44,9 @@ def test_1_gaps_in_positions_are_not_borders_of_packed_sequences(monkeypatch: py
         expected = compiled(**P.inputs()).logits
         torch.testing.assert_close(compiled(**inputs).logits, expected, atol=1e-5, rtol=1e-5)
 
-        def unguarded(config: Any, hidden: Any, keep: Any, bias: Any, cache: Any, layer: int) -> Any:
-            positions = torch.arange(hidden.shape[1])[None] * 2  # any gaps will do
-            return create_causal_mask(config, hidden, keep, cache, positions)
+        def unguarded(_: Any, config: Any, stream: Any, keep: Any, bias: Any, cache: Any, *layers: int) -> Any:
+            positions = torch.arange(stream.hidden.shape[1])[None] * 2  # any gaps will do
+            return create_causal_mask(config, stream.hidden, keep, cache, positions)
 
         monkeypatch.setattr(eosdsl.lowering.segments, "segment_mask", unguarded)
         assert wrong(lambda: compiled(**inputs).logits, expected)
@@ -57,8 +57,8 @@ def test_2_masks_are_sized_by_their_own_layer(monkeypatch: pytest.MonkeyPatch) -
     with compile(HALF, tiny_llava("eager")) as compiled:
         expected = logits(compiled, p)
 
-        def unguarded(config: Any, hidden: Any, keep: Any, bias: Any, cache: Any, layer: int) -> Any:
-            return create_causal_mask(config, hidden, keep, cache)
+        def unguarded(_: Any, config: Any, stream: Any, keep: Any, bias: Any, cache: Any, *layers: int) -> Any:
+            return create_causal_mask(config, stream.hidden, keep, cache)
 
         monkeypatch.setattr(eosdsl.lowering.segments, "segment_mask", unguarded)
         assert wrong(lambda: logits(compiled, p), expected)
@@ -216,17 +216,16 @@ def test_12_transformers_is_touched_in_few_named_places() -> None:
     allowed = {
         "artefact": {"transformers"},
         "attach": {"create_masks_for_generate"},
-        "cache": {"DynamicCache", "DynamicLayer", "StaticCache", "StaticLayer"},
+        "cache": {"DynamicCache", "DynamicLayer", "DynamicSlidingWindowLayer", "StaticCache", "StaticLayer"},
         "calls": {"StaticCache", "find_packed_sequence_indices"},
         "forward": {
             "BaseModelOutputWithPast",
             "DynamicCache",
             "capture_outputs",
-            "create_causal_mask",
             "merge_with_config_defaults",
         },
         "loading": {"CONFIG_MAPPING", "transformers"},
-        "masks": {"create_causal_mask"},
+        "masks": {"create_causal_mask", "create_sliding_window_causal_mask"},
         "static_cache": {"StaticLayer"},
         "tower": {"BaseModelOutput"},
     }
