@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 from eosdsl.source import Span
 
 _MISSING = dataclasses.MISSING
+_PLAIN = frozenset({"str", "int", "bool", "Fraction", "str | None", "int | None", "Fraction | None", "Span | None"})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)
@@ -29,11 +30,13 @@ class Node(_Record):
     __pydantic_config__: ClassVar[Mapping[str, Any]] = {"extra": "forbid"}
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
-    """All fields, the span first; `COMPARED` are those that equality reads, `REQUIRED` those without a default."""
+    """All fields, the span first; `COMPARED` are those that equality reads, `REQUIRED` those without a default, and
+    `NESTED` those that may hold other nodes, the last first."""
 
     BLANK: ClassVar[Mapping[str, Any]] = {}
     REQUIRED: ClassVar[frozenset[str]] = frozenset()
     COMPARED: ClassVar[tuple[str, ...]] = ()
+    NESTED: ClassVar[tuple[str, ...]] = ()
 
     span: Span | None = dataclasses.field(default=None, repr=False)
 
@@ -44,7 +47,7 @@ class Node(_Record):
         values = self.__dict__
         values.update(self.BLANK)
         values.update(given)
-        if len(values) != len(self.BLANK) or not given.keys() >= self.REQUIRED:
+        if len(values) != len(self.BLANK) or not self.REQUIRED.issubset(given):
             raise TypeError(_misfit(type(self), given))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -98,6 +101,12 @@ def _describe(node: type[Node]) -> None:
     node.BLANK = {field.name: field.default for field in fields}
     node.REQUIRED = frozenset(field.name for field in fields if field.default is _MISSING)
     node.COMPARED = tuple(name for name in node.FIELDS if name != "span")
+    node.NESTED = tuple(field.name for field in reversed(fields) if not _is_plain(field.type))
+
+
+def _is_plain(annotation: object) -> bool:
+    """Whether a field is surely no node and no tuple of nodes. Annotations are texts here."""
+    return isinstance(annotation, str) and (annotation.startswith("Literal[") or annotation in _PLAIN)
 
 
 def _misfit(node: type[Node], given: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eosdsl.ir.quantities import Node
 
@@ -12,28 +12,28 @@ N = TypeVar("N", bound=Node)
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below, tuples opened."""
-    for name, value in node.__dict__.items():
-        if name != "span":
-            yield from _nodes(value)
+    waiting = [node.__dict__[name] for name in node.NESTED]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            waiting.extend(reversed(value))
 
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, parents first. Iterative: depth is bounded by memory, not by the stack."""
-    waiting = [node]
+    waiting: list[Any] = [node]
     while waiting:
-        current = waiting.pop()
-        yield current
-        waiting.extend(reversed(list(children(current))))
+        value = waiting.pop()
+        if isinstance(value, Node):
+            yield value
+            fields = value.__dict__
+            waiting += [fields[name] for name in value.NESTED]
+        elif isinstance(value, tuple):
+            waiting.extend(reversed(value))
 
 
 def find(node: Node, kind: type[N]) -> Iterator[N]:
     """All nodes of one type, the node itself included."""
     return (found for found in walk(node) if isinstance(found, kind))
-
-
-def _nodes(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, tuple):
-        for inner in value:
-            yield from _nodes(inner)

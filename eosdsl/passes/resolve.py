@@ -118,14 +118,20 @@ def _step(context: Context, placed: Placed) -> Step | None:
     statement = placed.statement
     if not isinstance(statement, tree.At):
         return None
+    if placed.file == context.file:
+        return _at(context, statement)
     with context.within(placed.file):
-        sites = where(context, statement.site)
-        groups = [group(context, one, sites) for one in statement.groups]
-        kept = bookkeeping(context, statement.groups)
-        if sites is None or any(one is None for one in groups):
-            return None
-        whole = tuple(one for one in groups if one is not None)
-        return Step(where=sites, groups=whole, bookkeeping=kept, span=context.at(statement.span))
+        return _at(context, statement)
+
+
+def _at(context: Context, statement: tree.At) -> Step | None:
+    sites = where(context, statement.site)
+    groups = [group(context, one, sites) for one in statement.groups]
+    kept = bookkeeping(context, statement.groups)
+    whole = tuple(one for one in groups if one is not None)
+    if sites is None or len(whole) < len(groups):
+        return None
+    return Step(where=sites, groups=whole, bookkeeping=kept, span=context.at(statement.span))
 
 
 def _finish_declarations(context: Context) -> None:

@@ -109,17 +109,18 @@ def _name_span(written: tree.Amount) -> Span:
 
 def _quantity(context: Context, found: Quantity, written: tree.Amount, verb: str) -> bool:
     span = written.value.span
+    number, whole = found.value.numerator, found.value.denominator
     if found.unit == "number":
         _report_unitless(context, found, written)
     elif found.unit not in ("ratio", "tokens"):
         context.error("E0204", f"tokens are not counted in {found.unit}", span, "expected a share or tokens")
-    elif found.value < 0:
+    elif number < 0:
         context.error("E0345", "a number of tokens cannot be negative", span, "negative")
-    elif found.unit == "ratio" and found.value > 1:
+    elif found.unit == "ratio" and number > whole:
         context.error("E0341", "a share is at most 100%", span, "more than all of them")
-    elif found.unit == "tokens" and found.value.denominator != 1:
+    elif found.unit == "tokens" and whole != 1:
         context.error("E0204", "tokens come whole", span, "expected a whole number")
-    elif verb == "retain" and found.value == 0:
+    elif verb == "retain" and number == 0:
         context.error(
             "E0340", "this retains nothing", span, "no token is left", helps=("`remove all` says so on purpose",)
         )

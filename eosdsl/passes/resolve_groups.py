@@ -14,12 +14,14 @@ from eosdsl.passes.resolve_scores import score
 from eosdsl.passes.resolve_values import call, call_or_hole, hole, param, quantity
 from eosdsl.syntax import tree
 
+_TOP, _PRUNE = Call(name="top"), Call(name="prune")  # what is taken where nothing is written
+
 
 def group(context: Context, written: tree.Group, where: Where | None) -> Group | None:
     """One group of anchors; None after a mistake that was reported. The score stays None where no `by` was written."""
     before = len(context.found)
-    pick = _chosen(context, written.pick.value, "picks", "a pick") if written.pick is not None else Call(name="top")
-    behaviour = _behaviour(context, written.via) if written.via is not None else Call(name="prune")
+    pick = _chosen(context, written.pick.value, "picks", "a pick") if written.pick is not None else _TOP
+    behaviour = _behaviour(context, written.via) if written.via is not None else _PRUNE
     rated = score(context, written.by.value) if written.by is not None else None
     if written.budget is not None:
         amount = budget(context, written.budget, where)

@@ -33,6 +33,9 @@ OPTIONS: Mapping[str, OptionDoc] = MappingProxyType(
 )
 
 
+_USUAL = Bookkeeping()
+
+
 def bookkeeping(context: Context, groups: Iterable[tree.Group]) -> Bookkeeping:
     """The bookkeeping of a statement, from the `with` clauses of all its groups."""
     given: dict[str, tree.Option] = {}
@@ -59,8 +62,10 @@ def bookkeeping(context: Context, groups: Iterable[tree.Group]) -> Bookkeeping:
             fields[name] = word.name
         else:
             extra.append((name, word))
-    span = next(iter(given.values())).span if given else None
-    return Bookkeeping(**fields, extra=tuple(extra), span=None if span is None else context.at(span))
+    if not given:
+        return _USUAL
+    span = next(iter(given.values())).span
+    return Bookkeeping(**fields, extra=tuple(extra), span=context.at(span))
 
 
 def _word(context: Context, option: tree.Option, words: tuple[str, ...]) -> Word | None:

@@ -17,6 +17,8 @@ def _step_key(step: Step) -> Key:
     where = step.where
     if where.stream == "encoder_output":
         return place_of(where.stream, 0, None, False)
+    if len(where.layers) == 1:
+        return place_of(where.stream, where.layers[0].index, where.layers[0].depth, where.after_attention)
     indices = [ref.index for ref in where.layers]
     depths = [ref.depth for ref in where.layers]
     index = min((i for i in indices if i is not None), default=0) if None not in indices else None

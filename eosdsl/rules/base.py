@@ -61,6 +61,11 @@ class Subject:
         return frozenset(node.name for kind in (Call, Word) for node in self.nodes(kind))
 
     @cached_property
+    def takes_in_files(self) -> bool:
+        """Whether statements of other files are part of the program: the text at hand is not all that it says."""
+        return any(isinstance(statement, tree.Use) for statement in self.file.statements)
+
+    @cached_property
     def _groups(self) -> dict[tuple[int, int], tree.Group]:
         steps = (statement for statement in self.file.statements if isinstance(statement, tree.At))
         return {(group.span.start, group.span.end): group for step in steps for group in step.groups}

@@ -26,9 +26,9 @@ at layers 8, 16: retain 50%, 25% by norm(hidden)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from eosdsl.diagnostics import Diagnostic
 from eosdsl.ir.nodes import Step
@@ -37,8 +37,7 @@ from eosdsl.rules.support import is_space, plain_share
 from eosdsl.source import Span
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(NamedTuple):
     """The share left from a layer on."""
 
     layer: int

@@ -17,7 +17,6 @@ from typing import Any
 from eosdsl.diagnostics import Diagnostic, error
 from eosdsl.doors import EntryPoint, entry_points
 from eosdsl.rules.base import Rule, Subject, reports
-from eosdsl.syntax import tree
 
 CODES = {
     "E0612": """A rule could not be loaded, or failed.
@@ -80,7 +79,7 @@ def index_text() -> str:
 def _interested(interest: Interest, subject: Subject) -> bool:
     if interest.on_model and subject.schedule is None:
         return False
-    if not interest.words or any(isinstance(statement, tree.Use) for statement in subject.file.statements):
+    if not interest.words or subject.takes_in_files:
         return True
     # names are looked at as well: some come from `--set`
     return any(word in subject.source.text or word in subject.names for word in interest.words)

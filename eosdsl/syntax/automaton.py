@@ -61,11 +61,6 @@ class Machine:
         """What the start symbol was built into."""
         return self.values[0]
 
-    @property
-    def too_deep(self) -> bool:
-        """Whether nesting has gone beyond what is accepted."""
-        return len(self.states) > DEEPEST
-
     def _reduce(self, production: Production, ahead: Token) -> None:
         origin, action, length, shape, plain = production
         states, values, firsts = self.states, self.values, self.firsts
@@ -74,13 +69,13 @@ class Machine:
             del states[-length:], values[-length:], firsts[-length:]
         else:
             children, first = [], ahead
-        if not action:
-            value = children[0]
-        elif action == "*":
+        if action == "*":
             value = _gather(children, shape)
-        else:
+        elif action:
             given = _children(children, shape) if plain is None else [children[i] for i in plain]
             value = self.build[action](given, first, self.last if length else ahead)
+        else:
+            value = children[0]
         states.append(self.tables.states[states[-1]][origin])
         values.append(value)
         firsts.append(first)

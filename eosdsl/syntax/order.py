@@ -17,8 +17,8 @@ class Key(Record):
     """Where the first site of a statement lies; neither index nor depth: only the model, or a param, knows."""
 
     stream: int
-    index: Fraction | None
-    depth: Fraction | None
+    index: int | None
+    depth: Fraction | int | None
     after_attention: bool
 
 
@@ -89,11 +89,11 @@ def _site_key(site: tree.Site) -> Key:
     return place_of(site.tower, None, None, site.after_attention)
 
 
-def place_of(stream: str, index: int | None, depth: Fraction | None, after_attention: bool) -> Key:
+def place_of(stream: str, index: int | None, depth: Fraction | int | None, after_attention: bool) -> Key:
     """The key of a statement, from its stream and the index or depth of its first layer."""
     if index == 0 or depth == 0:  # the start is the same place, counted in layers or in depth
-        index, depth = 0, Fraction(0)
-    return Key(_STREAMS[stream], None if index is None else Fraction(index), depth, after_attention)
+        index, depth = 0, 0
+    return Key(_STREAMS[stream], index, depth, after_attention)
 
 
 def in_forward_order(items: Sequence[T], key: Callable[[T], Key]) -> list[T]:
@@ -104,8 +104,8 @@ def in_forward_order(items: Sequence[T], key: Callable[[T], Key]) -> list[T]:
     for stream in sorted(_STREAMS.values()):
         here = [(place, item) for place, item in keyed if place.stream == stream]
         if all(place.index is not None for place, _ in here):
-            here.sort(key=lambda pair: (pair[0].index or Fraction(0), pair[0].after_attention))
+            here.sort(key=lambda pair: (pair[0].index or 0, pair[0].after_attention))
         elif all(place.depth is not None for place, _ in here):
-            here.sort(key=lambda pair: (pair[0].depth or Fraction(0), pair[0].after_attention))
+            here.sort(key=lambda pair: (pair[0].depth or 0, pair[0].after_attention))
         result.extend(item for _, item in here)
     return result

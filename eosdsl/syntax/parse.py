@@ -10,7 +10,7 @@ from eosdsl.collection import collects_later
 from eosdsl.diagnostics import Diagnostic
 from eosdsl.source import SourceFile
 from eosdsl.syntax import messages, tree
-from eosdsl.syntax.automaton import Machine
+from eosdsl.syntax.automaton import DEEPEST, Machine
 from eosdsl.syntax.build import TreeBuilder
 from eosdsl.syntax.keywords import STATEMENTS
 from eosdsl.syntax.tables import END, Tables, load
@@ -43,7 +43,7 @@ def parse_value(text: str) -> tuple[tree.Expression | None, list[Diagnostic]]:
     builder = TreeBuilder(text)
     machine = Machine(tables, builder.actions, [tables.starts["value"]])
     for i, token in enumerate(tokens):
-        if machine.too_deep:
+        if len(machine.states) > DEEPEST:
             return None, [messages.too_deep(token)]
         if not machine.feed(token):
             return None, [messages.syntax_error(machine, tokens, i).diagnostic]
@@ -76,7 +76,7 @@ class Reader:
         while i < stop:
             if not self.take(tokens[i], i):
                 i = self._mend(i)
-            elif machine.too_deep:
+            elif len(machine.states) > DEEPEST:
                 self.problems.append(messages.too_deep(tokens[i]))
                 i = self._skip(i)
             else:

@@ -32,9 +32,12 @@ class Number(Record):
     def value(self) -> Fraction:
         """The exact value; a percentage as a ratio. The parser has refused absurd sizes and zero denominators."""
         digits = self.text.removesuffix("%")
-        # Fraction(text) costs ten times as much as Fraction(int)
-        number = Fraction(int(digits)) if digits.isdecimal() else Fraction(digits)
-        return number / 100 if self.form == "percent" else number
+        one = 100 if self.form == "percent" else 1
+        whole, _, decimals = digits.partition(".")
+        if whole.isdecimal() and (decimals.isdecimal() or not decimals):
+            # the same as below, which costs ten times as much
+            return Fraction(int(whole + decimals), one * 10 ** len(decimals))
+        return Fraction(digits) / one
 
 
 class Dims(Record):
