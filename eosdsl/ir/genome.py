@@ -14,12 +14,12 @@ VERSION = 1
 Gene = bool | int | float | str
 
 CODES = {
-    "E0612": """This is not a genome.
+    "E0616": """This is not a genome.
 
     A genome is JSON, `{"eos_genome": 1, "space": NAME, "values": {ID: VALUE, …}}`, with one value for each decision
     point of its space: true or false for a gate, a number, or the text of a choice. `eosdsl sample --json` writes some.
     """,
-    "E0613": """The genome was written by another version of the format.
+    "E0617": """The genome was written by another version of the format.
 
     The number after `eos_genome` names the format; this release reads 1. Sample or search again with this release.
     """,
@@ -45,7 +45,7 @@ class Genome:
 
     @classmethod
     def from_json(cls, text: str) -> Genome:
-        """The genome of a JSON text. Raises SpecError (E0612, E0613)."""
+        """The genome of a JSON text. Raises SpecError (E0616, E0617)."""
         try:
             document: Any = json.loads(text)
         except (ValueError, RecursionError) as problem:
@@ -55,7 +55,7 @@ class Genome:
         version: object = document["eos_genome"]
         if version is True or version != VERSION:
             message = f"the genome is in format {version!r}, this release reads {VERSION}"
-            raise SpecError([error("E0613", message)])
+            raise SpecError([error("E0617", message)])
         space, values = document.get("space"), document.get("values")
         if not isinstance(space, str) or not isinstance(values, dict):
             raise SpecError([_no_genome("`space` is a name and `values` holds a value for every decision point")])
@@ -66,4 +66,4 @@ class Genome:
 
 
 def _no_genome(reason: str) -> Diagnostic:
-    return error("E0612", f"not a genome: {reason}")
+    return error("E0616", f"not a genome: {reason}")

@@ -40,7 +40,7 @@ CODES: dict[str, tuple[str, str]] = {
         "a stage of training that the next one builds on is not finished",
         "`join` puts together what `read` and `align` learned. Run them first, or run the command without `--stage`.\n",
     ),
-    "E0668": (
+    "E0669": (
         "this is no folder of data",
         "A folder is read where `dataset.save_to_disk(folder)` of Hugging Face's `datasets` wrote it, or where it\n"
         "holds images and a `metadata.jsonl` whose lines name theirs by `file_name`. Anything else is named by its\n"

@@ -33,7 +33,7 @@ def load_folder(
         split: of several; by default `test`, else the last in alphabetical order.
 
     Raises:
-        SpecError: E0698 where the package `datasets` is missing, E0668 where the folder is no such thing, E066x for
+        SpecError: E0698 where the package `datasets` is missing, E0669 where the folder is no such thing, E066x for
             bad rows.
     """
     if (path / METADATA).is_file():
@@ -51,7 +51,7 @@ def load_folder(
 def _rows(path: Path, split: str | None) -> Any:
     if not any((path / name).is_file() for name in ("state.json", "dataset_dict.json")):
         helps = (f"a folder needs {METADATA}, or is what `dataset.save_to_disk(folder)` wrote",)
-        raise SpecError([error("E0668", f"{path} is no folder of data", helps=helps)])
+        raise SpecError([error("E0669", f"{path} is no folder of data", helps=helps)])
     try:
         import datasets  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError as problem:
@@ -63,7 +63,7 @@ def _rows(path: Path, split: str | None) -> Any:
         loaded: Any = datasets.load_from_disk(str(path))
     except Exception as problem:  # a damaged folder shows in many ways
         reason = " ".join(str(problem).split())[:200]
-        raise SpecError([error("E0668", f"{path} is no folder of data: {reason}")]) from problem
+        raise SpecError([error("E0669", f"{path} is no folder of data: {reason}")]) from problem
     if not hasattr(loaded, "keys"):
         return loaded
     names = sorted(loaded.keys())

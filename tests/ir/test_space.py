@@ -184,10 +184,10 @@ def test_genomes_of_other_spaces_are_refused() -> None:
 def test_what_is_no_genome(text: str) -> None:
     with pytest.raises(SpecError) as problem:
         Genome.from_json(text)
-    assert problem.value.diagnostics[0].code == "E0612"
+    assert problem.value.diagnostics[0].code == "E0616"
 
 
 def test_a_genome_of_another_format() -> None:
     with pytest.raises(SpecError) as problem:
         Genome.from_json('{"eos_genome": 2, "space": "s", "values": {}}')
-    assert problem.value.diagnostics[0].code == "E0613"
+    assert problem.value.diagnostics[0].code == "E0617"
