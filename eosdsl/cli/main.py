@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "graph": ("eosdsl.cli.graph", "Draw how tokens flow through a spec."),
     "compile": ("eosdsl.cli.compile", "Compile a spec for a model into a folder."),
     "run": ("eosdsl.cli.run", "Ask a model about an image, full and reduced, side by side."),
+    "tasks": ("eosdsl.cli.tasks", "List the families of questions, or write them for other tools."),
     "eval": ("eosdsl.cli.eval", "Measure what specs cost in accuracy, at equal numbers of tokens."),
     "models": ("eosdsl.cli.models", "List the models that are known by name."),
     "zoo": ("eosdsl.cli.zoo", "Train the small models that this project makes itself."),

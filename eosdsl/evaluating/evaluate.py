@@ -68,6 +68,7 @@ class Evaluation:
     cells: tuple[Cell, ...]
     costs: dict[str, Cost]
     text_tokens: int
+    image_tasks: tuple[str, ...]
     speeds: tuple[Speed, ...]
     skipped: tuple[Diagnostic, ...]
     settings: dict[str, Any]
@@ -136,6 +137,7 @@ def evaluate(
         cells=tuple(cells(records, known, chosen.seed)),
         costs=costs,
         text_tokens=text_tokens,
+        image_tasks=tuple(task.name for task in tasks if task.needs_image),
         speeds=speeds,
         skipped=skipped,
         settings={key: value for key, value in manifest.items() if key not in ("specs",)},

@@ -19,6 +19,7 @@ def as_json(made: Evaluation) -> dict[str, Any]:
         "random_weights": made.random_weights,
         "visual_tokens": made.visual_tokens,
         "text_tokens": made.text_tokens,
+        "image_tasks": list(made.image_tasks),
         "settings": made.settings,
         "origin": made.origin,
         "sides": [

@@ -1,0 +1,1 @@
+"""Other people's evaluations on reduced models: plug-ins for lmms-eval and VLMEvalKit."""
