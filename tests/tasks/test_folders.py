@@ -31,7 +31,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(SpecError) as caught:
         load_folder(tmp_path)
-    assert caught.value.diagnostics[0].code == "E0668"
+    assert caught.value.diagnostics[0].code == "E0669"
 
 
 @pytest.mark.skipif(find_spec("datasets") is not None, reason="the package datasets is installed")
