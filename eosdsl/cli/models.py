@@ -66,7 +66,7 @@ def _row(facts: ModelFacts, called: list[str]) -> tuple[str, ...]:
         facts.name,
         facts.family,
         str(facts.visual_tokens) + ("" if facts.grid else " (varies)"),
-        str(facts.decoder.layers),
+        str(facts.decoder.layers or "-"),
         str(facts.decoder.width),
         _rope(facts),
         f"{tower.layers_run} of {tower.layers}" if tower else "-",
@@ -78,6 +78,8 @@ def _row(facts: ModelFacts, called: list[str]) -> tuple[str, ...]:
 def _rope(facts: ModelFacts) -> str:
     """What positions are: one number or three, and how far layers see that slide over them."""
     decoder = facts.decoder
+    if not decoder.layers:
+        return "-"
     if not decoder.sliding_layers or decoder.window is None:
         return decoder.rope
     return f"{decoder.rope}, {len(decoder.sliding_layers)} layers see {decoder.window:,}"

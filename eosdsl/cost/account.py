@@ -69,6 +69,11 @@ class Cost:
     decoder: tuple[LayerTokens, ...]
     encoder: tuple[LayerTokens, ...]
 
+    @property
+    def main(self) -> tuple[LayerTokens, ...]:
+        """The layers that tokens are counted over: the decoder's, or those of an encoder that has none behind it."""
+        return self.decoder or self.encoder
+
 
 def schedule_cost(schedule: Schedule, text_tokens: int, images: int, *, least: bool = False) -> Cost:
     """The cost of a schedule; where budgets adapt to the image the highest, or with `least` the lowest."""

@@ -17,7 +17,7 @@ _NAMES = ("tokens(mean)", "tokens(max)", "tokens(layer 9)", "flops", "prefill_fl
 
 @dataclass(frozen=True)
 class Amounts(Generic[Count]):
-    """What measures look at: visual tokens of an image `entering` every decoder layer, FLOPs of `prefill` (the
+    """What measures look at: visual tokens of an image `entering` every layer, FLOPs of `prefill` (the
     decoder) and of everything, bytes of cache, and milliseconds of prefill where a machine's profile predicts them."""
 
     entering: Sequence[Count]
@@ -30,7 +30,7 @@ class Amounts(Generic[Count]):
 def amounts(cost: Cost, latency: float | None = None) -> Amounts[Fraction]:
     """The exact amounts of a cost; `latency` as a profile predicts it, in milliseconds."""
     return Amounts(
-        entering=[Fraction(layer.entering) for layer in cost.decoder],
+        entering=[Fraction(layer.entering) for layer in cost.main],
         prefill_flops=Fraction(2 * cost.macs.decoder),
         flops=Fraction(2 * cost.macs.total),
         kv_cache=Fraction(cost.kv_cache_bytes),

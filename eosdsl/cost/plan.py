@@ -27,6 +27,10 @@ CONVENTION = (
     "prompt with {text} text tokens and {images}. `flops` adds vision tower (all its layers), projector, reducers and "
     "the head on the last row; `prefill_flops` is the decoder alone. KV cache at {bytes} bytes a number."
 )
+ENCODER_CONVENTION = (
+    "1 MAC = 2 FLOPs. An encoder layer over n rows, CLS and registers among them: 4nd² + 2n²d + {matrices}ndm MACs "
+    "(width d, MLP of {matrices} matrices of width m); `flops` are patch embedding, all layers and reducers, for {images}."
+)
 
 
 class Plan(BaseModel):
@@ -47,7 +51,7 @@ class Plan(BaseModel):
     visual_tokens: int
     """Visual tokens of an image before any reduction."""
     tokens_per_layer: tuple[int, ...]
-    """Visual tokens of an image entering each decoder layer."""
+    """Visual tokens of an image entering each decoder layer; of an image encoder alone, patches entering its layers."""
     least_tokens_per_layer: tuple[int, ...]
     encoder_tokens_per_layer: tuple[int, ...]
     """Rows of an image entering each layer of the vision tower, CLS and registers included."""
@@ -68,7 +72,7 @@ class Plan(BaseModel):
     @computed_field
     @property
     def mean_tokens(self) -> float:
-        """Mean over decoder layers of the visual tokens entering."""
+        """Mean of `tokens_per_layer`."""
         return sum(self.tokens_per_layer) / len(self.tokens_per_layer)
 
     @computed_field
@@ -102,12 +106,12 @@ class Plan(BaseModel):
     @computed_field
     @property
     def prefill_ratio(self) -> float:
-        return self.prefill_flops / self.full_prefill_flops
+        return self.prefill_flops / self.full_prefill_flops if self.full_prefill_flops else 1.0
 
     @computed_field
     @property
     def kv_cache_ratio(self) -> float:
-        return self.kv_cache_bytes / self.full_kv_cache_bytes
+        return self.kv_cache_bytes / self.full_kv_cache_bytes if self.full_kv_cache_bytes else 1.0
 
     @computed_field
     @property
@@ -191,8 +195,8 @@ def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1)
         text_tokens=text_tokens,
         images=images,
         visual_tokens=known.visual_tokens,
-        tokens_per_layer=tuple(layer.entering for layer in reduced.decoder),
-        least_tokens_per_layer=tuple(layer.entering for layer in least.decoder),
+        tokens_per_layer=tuple(layer.entering for layer in reduced.main),
+        least_tokens_per_layer=tuple(layer.entering for layer in least.main),
         encoder_tokens_per_layer=tuple(layer.entering + extra for layer in reduced.encoder),
         macs=reduced.macs,
         full_macs=full.macs,
@@ -202,10 +206,10 @@ def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1)
         servable=all(group.count is not None for r in schedule.reductions for group in r.groups),
         before_decoder=all(_before_decoder(r.site.stream, r.site.layer) for r in schedule.reductions),
         reads_text=any(reads_text(r.groups) for r in schedule.reductions),
-        convention=CONVENTION.format(
+        convention=(CONVENTION if known.decoder.layers else ENCODER_CONVENTION).format(
             matrices=known.decoder.mlp_matrices,
             text=text_tokens,
-            images=f"{images} image{'s' * (images != 1)} of {known.visual_tokens} visual tokens",
+            images=f"{images} image{'s' * (images != 1)} of {known.visual_tokens} {'visual tokens' if known.decoder.layers else 'patches'}",
             bytes=known.dtype_bytes,
         ),
     )

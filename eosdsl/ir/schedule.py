@@ -72,6 +72,11 @@ class Schedule(Node):
     expectations: tuple[Constraint, ...] = ()
 
     @property
+    def main_tokens(self) -> tuple[int, ...]:
+        """Tokens entering the layers that are counted: the decoder's, or an encoder's that stands alone."""
+        return self.decoder_tokens or self.encoder_tokens
+
+    @property
     def mean_tokens(self) -> Fraction:
         """Mean over decoder layers of the visual tokens entering."""
-        return Fraction(sum(self.decoder_tokens), len(self.decoder_tokens))
+        return Fraction(sum(self.main_tokens), len(self.main_tokens))

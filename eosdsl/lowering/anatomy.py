@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from eosdsl.lowering.attending import CAUSAL, Attending, attending_of
+from eosdsl.lowering.projections import attention_of
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.tiles import Tiles
 from eosdsl.models.facts import ModelFacts
@@ -111,6 +112,32 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
     )
 
 
+def dissect_encoder(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tower:
+    """An image encoder that stands alone: its features are the rows of its last layer, and nothing projects them.
+
+    Raises:
+        SpecError: E0430 where it carries an operator, E0438 where its layers are not found.
+    """
+    whole, encoder = whole_model(model), known.encoder
+    assert encoder is not None and names.vision_layers is not None
+    tower = getattr(whole, str(names.vision_tower), whole)
+    path, _, name = names.vision_layers.rpartition(".")
+    stack = _part(tower, path, "encoder") if path else tower
+    if name in vars(stack):
+        refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
+    return Tower(
+        stack=stack,
+        layers=_layers(whole, tower, names.vision_layers),
+        projector=nn.Identity(),
+        config=tower.config,
+        leading=int(encoder.has_cls) + encoder.registers,
+        dropped=0,
+        features=known.visual_tokens,
+        feature_layer=encoder.layers,
+        selects={},
+    )
+
+
 def whole_model(model: nn.Module) -> Any:
     """The transformers model inside PEFT's wrapper, if there is one."""
     base = getattr(model, "get_base_model", None)
@@ -136,10 +163,10 @@ def _part(parent: nn.Module, path: str, what: str) -> Any:
 def _layers(whole: nn.Module, parent: nn.Module, path: str) -> tuple[nn.Module, ...]:
     layers = _part(parent, path, "list of layers")
     if not isinstance(layers, nn.ModuleList) or not all(_has_attention(layer) for layer in layers):
-        refuse("E0438", f"layers of {type(whole).__name__} have no self_attn with q_proj, k_proj and v_proj (`{path}`)")
+        refuse("E0438", f"layers of {type(whole).__name__} have no attention with q_proj, k_proj and v_proj (`{path}`)")
     return tuple(layers)
 
 
 def _has_attention(layer: nn.Module) -> bool:
-    attention = getattr(layer, "self_attn", None)
+    attention = attention_of(layer)
     return all(hasattr(attention, name) for name in ("q_proj", "k_proj", "v_proj"))

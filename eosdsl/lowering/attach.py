@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
-from torch import nn
 from transformers.masking_utils import create_masks_for_generate
 
 from eosdsl.lowering.anatomy import Anatomy
@@ -16,12 +15,13 @@ from eosdsl.lowering.generating import generating, refuse_continuous
 from eosdsl.lowering.halves import divisible
 from eosdsl.lowering.masks import masks_for_generate
 from eosdsl.lowering.refusals import refuse
+from eosdsl.lowering.restoring import Restoring
 from eosdsl.lowering.tower import encoder_forward, image_features, projector_hook
 
 _MARK = "eosdsl_attached"
 
 
-class Attachment:
+class Attachment(Restoring):
     """An operator on a model: the language model's `forward` replaced on the instance, and two pre-hooks; where it
     reduces in the vision tower, what `eosdsl.lowering.tower` names besides.
 
@@ -34,56 +34,42 @@ class Attachment:
     """
 
     def __init__(self, anatomy: Anatomy, lowered: Lowered) -> None:
+        super().__init__()
         if is_attached(anatomy.text):
             refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
         self._anatomy = anatomy
         self._noted = lowered.tower is not None
         self._known = keywords_of(type(anatomy.vlm))
-        self._handles: list[Any] = []
-        self._replaced: list[tuple[nn.Module, str, Any]] = []
         forward = reduced_forward(lowered)
         setattr(forward, _MARK, True)
-        self._replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
+        self.replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
         for layer in lowered.split:
-            self._replace(layer, "forward", divisible(layer, layer.forward))
+            self.replace(layer, "forward", divisible(layer, layer.forward))
         if lowered.tower is not None:
             self._enter_tower(anatomy, lowered.tower)
         if lowered.first_site is not None:
             self._watch_calls(anatomy, lowered.first_site)
 
-    def remove(self) -> None:
-        """Restore the model. Safe to call twice."""
-        for handle in self._handles:
-            handle.remove()
-        for module, name, own in self._replaced:
-            _restore(module, name, own)
-        self._handles, self._replaced = [], []
-
     def _enter_tower(self, anatomy: Anatomy, lowered: LoweredTower) -> None:
         tower = lowered.tower
         vlm: Any = anatomy.vlm
         forward = encoder_forward(lowered.graph, tower, lowered.wanted, tower.stack.forward)
-        self._replace(tower.stack, "forward", forward)
-        self._replace(vlm, "get_image_features", image_features(vlm.get_image_features, tower))
-        self._handles.append(tower.projector.register_forward_pre_hook(projector_hook(tower)))
+        self.replace(tower.stack, "forward", forward)
+        self.replace(vlm, "get_image_features", image_features(vlm.get_image_features, tower))
+        self.handles.append(tower.projector.register_forward_pre_hook(projector_hook(tower)))
 
     def _watch_calls(self, anatomy: Anatomy, first_site: int) -> None:
         model: Any = anatomy.model
-        self._handles += [
+        self.handles += [
             model.register_forward_pre_hook(self._outer, with_kwargs=True),
             anatomy.vlm.register_forward_pre_hook(self._inner, with_kwargs=True),
         ]
         if callable(getattr(model, "generate", None)):
-            self._replace(model, "generate", generating(model.generate, model))
+            self.replace(model, "generate", generating(model.generate, model))
             make = getattr(model, "create_masks_for_generate", create_masks_for_generate)
-            self._replace(model, "create_masks_for_generate", masks_for_generate(make, first_site))
+            self.replace(model, "create_masks_for_generate", masks_for_generate(make, first_site))
         if callable(getattr(model, "init_continuous_batching", None)):
-            self._replace(model, "init_continuous_batching", refuse_continuous)
-
-    def _replace(self, module: nn.Module, name: str, value: Any) -> None:
-        """Give the instance an attribute of its own, over that of its class."""
-        self._replaced.append((module, name, module.__dict__.get(name)))
-        module.__dict__[name] = value
+            self.replace(model, "init_continuous_batching", refuse_continuous)
 
     def _outer(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         refuse_outer(model, kwargs)
@@ -96,11 +82,3 @@ def is_attached(text: Any) -> bool:
     """Whether a language model's forward is one of ours."""
     forward = text.__dict__.get("forward")
     return bool(getattr(forward, _MARK, False))
-
-
-def _restore(module: nn.Module, name: str, own: Any) -> None:
-    """Give a module its own attribute back, or none where it had none (then its class's shows again)."""
-    if own is not None:
-        module.__dict__[name] = own
-        return
-    module.__dict__.pop(name, None)

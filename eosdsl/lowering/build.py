@@ -70,6 +70,17 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split), anatomy.attending)
 
 
+def build_encoder(schedule: Schedule, tower: Tower) -> Lowered:
+    """Lower a schedule for an image encoder that stands alone. Raises SpecError as `build` does."""
+    _refuse_model(schedule)
+    sites = effective(schedule.reductions)
+    graph = _lower_tower(schedule, sites, tower).graph
+    split = tuple(tower.layers[index] for index in _in_halves(graph))
+    if sites:
+        refuse_devices(tower.layers)
+    return Lowered(graph, None, counting(schedule), None, split)
+
+
 def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
     """The reductions without those that change nothing: where all is retained and the bookkeeping is plain.
 

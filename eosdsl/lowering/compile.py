@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, Self
@@ -19,6 +19,7 @@ from eosdsl.ir.schedule import Schedule
 from eosdsl.lowering.anatomy import Anatomy, dissect, dissect_tower, whole_model
 from eosdsl.lowering.attach import Attachment, is_attached
 from eosdsl.lowering.build import Lowered, build
+from eosdsl.lowering.encoder import Encoder, EncoderAttachment, lower, take_apart
 from eosdsl.lowering.loading import load_model
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
 from eosdsl.models.facts import ModelFacts
@@ -36,7 +37,8 @@ class Compiled:
 
     Attributes:
         model: the transformers model, unmodified but for the attachment.
-        graph: the decoder's trunk with reducers in it; tower_graph: the vision tower's, None where it is left alone.
+        graph: the decoder's trunk with reducers in it; tower_graph: the vision tower's, None where it is left alone. Of
+            an image encoder without a decoder, `graph` is that of its layers.
         schedule: the program bound to the model: sites and counts.
         program: the program; source: the text it came from, None where it was given as a program.
         plan: tokens and costs, as `eosdsl.plan` gives them.
@@ -47,7 +49,7 @@ class Compiled:
         program: DiscreteProgram,
         source: SourceFile | None,
         schedule: Schedule,
-        anatomy: Anatomy,
+        anatomy: Anatomy | Encoder,
         lowered: Lowered,
     ) -> None:
         self.program = program
@@ -56,7 +58,7 @@ class Compiled:
         self.model: Any = anatomy.model
         self._anatomy = anatomy
         self.lowered = lowered
-        self._attachment: Attachment | None = None
+        self._attachment: Attachment | EncoderAttachment | None = None
         self.attach()
 
     @property
@@ -73,7 +75,9 @@ class Compiled:
 
     def attach(self) -> Self:
         """Attach the operator (again). Raises SpecError (E0430) where the model carries one."""
-        self._attachment = Attachment(self._anatomy, self.lowered)
+        anatomy = self._anatomy
+        made = EncoderAttachment if isinstance(anatomy, Encoder) else Attachment
+        self._attachment = made(anatomy, self.lowered)  # pyright: ignore[reportArgumentType]  # each its own
         return self
 
     def detach(self) -> Any:
@@ -194,14 +198,22 @@ def compile_program(
     schedule = bound(program, known, source)
     loaded = model if given else load_model(model, dtype=dtype, device=device)
     profile = profiles()[known.family]
+    if not profile.torch.text_model:
+        encoder = take_apart(loaded, profile.torch, known)
+        return Compiled(program, source, schedule, encoder, _lowered(lambda: lower(schedule, encoder), source))
     anatomy = dissect(loaded, profile, known)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
+    lowered = _lowered(lambda: build(schedule, anatomy, lambda: dissect_tower(loaded, profile.torch, known)), source)
+    return Compiled(program, source, schedule, anatomy, lowered)
+
+
+def _lowered(lower: Callable[[], Lowered], source: SourceFile | None) -> Lowered:
+    """What lowering gives; its refusals point into the source."""
     try:
-        lowered = build(schedule, anatomy, lambda: dissect_tower(loaded, profile.torch, known))
+        return lower()
     except SpecError as problem:
         raise SpecError(problem.diagnostics, source) from problem
-    return Compiled(program, source, schedule, anatomy, lowered)
 
 
 def bound(program: DiscreteProgram, known: ModelFacts, source: SourceFile | None = None) -> Schedule:

@@ -14,11 +14,22 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from eosdsl.lowering.projections import after_attention, after_mlp, before_attention, before_mlp, project
+from eosdsl.lowering.projections import (
+    after_attention,
+    after_mlp,
+    attention_of,
+    before_attention,
+    before_mlp,
+    out_projection,
+    project,
+    scaling,
+)
 from eosdsl.lowering.refusals import refuse
 
 KNOWN = {
     "CLIPEncoderLayer",
+    "Dinov2Layer",
+    "Dinov2WithRegistersLayer",
     "Gemma2DecoderLayer",
     "Gemma3DecoderLayer",
     "GemmaDecoderLayer",
@@ -30,6 +41,7 @@ KNOWN = {
     "Qwen2_5_VLDecoderLayer",
     "Qwen3VLTextDecoderLayer",
     "SiglipEncoderLayer",
+    "ViTLayer",
 }
 _MIDDLE = "eosdsl_middle"
 
@@ -50,9 +62,10 @@ class AttentionHalf(nn.Module):
         refuse_unknown(layer)
         self.layer: Any = layer
 
-    def forward(self, hidden: Tensor, **arguments: Any) -> Tensor:
+    def forward(self, hidden: Tensor, attention_mask: Any = None, **arguments: Any) -> Tensor:
+        arguments = {"attention_mask": attention_mask, **arguments}
         normed = before_attention(self.layer)(hidden)
-        out = self.layer.self_attn(hidden_states=normed, **arguments)[0]
+        out = attention_of(self.layer)(hidden_states=normed, **arguments)[0]
         return hidden + after_attention(self.layer, out)
 
 
@@ -65,13 +78,13 @@ class KeptAttention(nn.Module):
         self.layer: Any = layer
 
     def forward(self, hidden: Tensor, attention_mask: Any) -> Kept:
-        attention = self.layer.self_attn
+        attention = attention_of(self.layer)
         queries, keys, values = (project(self.layer, hidden, which) for which in ("q", "k", "v"))
         mixed = _interface(attention)(
-            attention, queries, keys, values, attention_mask, scaling=attention.scale, dropout=0.0
+            attention, queries, keys, values, attention_mask, scaling=scaling(self.layer), dropout=0.0
         )[0]
-        out = attention.out_proj(mixed.reshape(*hidden.shape[:-1], -1).contiguous())
-        return Kept(hidden + out, keys, values)
+        out = out_projection(self.layer)(mixed.reshape(*hidden.shape[:-1], -1).contiguous())
+        return Kept(hidden + after_attention(self.layer, out), keys, values)
 
 
 class MlpHalf(nn.Module):

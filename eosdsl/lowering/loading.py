@@ -41,21 +41,22 @@ def load_model(
     source = found.folder or found.hub_id
     if source is None:
         return _empty(found, profile)
-    return _loaded(str(source), found.name, profile, numbers, place)
+    return _loaded(str(source), found, profile, numbers, place)
 
 
 def _empty(found: Found, profile: Profile) -> Any:
     config = CONFIG_MAPPING[str(found.config["model_type"])].from_dict(dict(found.config))
     with torch.device("meta"), _quiet():
-        model = _architecture(profile)(config)
+        model = _architecture(profile, found)(config)
     model.name_or_path = found.name
     return model.eval()
 
 
-def _loaded(source: str, name: str, profile: Profile, dtype: torch.dtype | None, device: torch.device | None) -> Any:
+def _loaded(source: str, found: Found, profile: Profile, dtype: torch.dtype | None, device: torch.device | None) -> Any:
+    name = found.name
     try:
         with _quiet():
-            model, report = _architecture(profile).from_pretrained(
+            model, report = _architecture(profile, found).from_pretrained(
                 source, dtype="auto" if dtype is None else dtype, output_loading_info=True
             )
     except Exception as problem:  # missing, cut off, not a checkpoint, of another shape: each has its own exception
@@ -70,11 +71,14 @@ def _loaded(source: str, name: str, profile: Profile, dtype: torch.dtype | None,
     return (model if device is None else model.to(device)).eval()
 
 
-def _architecture(profile: Profile) -> Any:
-    found = getattr(transformers, profile.architecture, None)
-    if found is None:
-        refuse("E0650", f"transformers {transformers.__version__} has no {profile.architecture}", "update transformers")
-    return found
+def _architecture(profile: Profile, found: Found) -> Any:
+    """The class that the checkpoint says it is of, where it is one of the family's; else the family's first."""
+    own = [name for name in found.config.get("architectures") or () if name in profile.also]
+    name = own[0] if own else profile.architecture
+    kind = getattr(transformers, name, None)
+    if kind is None:
+        refuse("E0650", f"transformers {transformers.__version__} has no {name}", "update transformers")
+    return kind
 
 
 def _dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:

@@ -42,7 +42,7 @@ def place_in_tower(
     layers = dict(enumerate(tower.layers))
     plans = _plans(schedule, sites, boundaries, boundaries, tower.config)
     placed = [_placed(plan, TowerReducer(plan, tower.config, layers)) for plan in plans]
-    output = placed.pop() if sites[-1].site.stream == "encoder_output" else None
+    output = placed.pop() if sites and sites[-1].site.stream == "encoder_output" else None
     return placed, output
 
 

@@ -1,6 +1,7 @@
 """The inside of a layer that scores need: its norms, its projections, its rotation. Nothing else looks in there.
 
-Decoder layers of the Llama kind and encoder layers of CLIP and SigLIP differ in names only.
+Decoder layers of the Llama kind and encoder layers of CLIP, SigLIP and ViT differ in names only; DINOv2 scales what a
+half adds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Rope = tuple[Tensor, Tensor]
 
 def project(layer: Any, hidden: Tensor, which: Which) -> Tensor:
     """Queries, keys or values of rows entering a layer, heads apart, not rotated: [B, R, D] → [B, H, R, head width]."""
-    attention = layer.self_attn
+    attention = attention_of(layer)
     rows = getattr(attention, f"{which}_proj")(before_attention(layer)(hidden))
     heads = rows.view(*rows.shape[:-1], -1, attention.head_dim)
     norm = getattr(attention, f"{which}_norm", None)
@@ -27,9 +28,9 @@ def rotate(layer: Any, heads: Tensor, rope: Rope | None) -> Tensor:
     """Rotate queries or keys [B, H, R, head width] by rope: (cos, sin), each [1 or B, R, head width]; None: leave
     them.
     """
-    if rope is None or not _rotates(layer.self_attn):
+    if rope is None or not _rotates(attention_of(layer)):
         return heads
-    modelling = sys.modules[type(layer.self_attn).__module__]
+    modelling = sys.modules[type(attention_of(layer)).__module__]
     return modelling.apply_rotary_pos_emb(heads, heads, *rope)[0]
 
 
@@ -40,32 +41,55 @@ def _rotates(attention: Any) -> bool:
 
 def softcap(layer: Any) -> float | None:
     """The bound that logits are bent towards before the softmax (Gemma 2), None: none."""
-    return getattr(layer.self_attn, "attn_logit_softcapping", None)
+    return getattr(attention_of(layer), "attn_logit_softcapping", None)
 
 
 def scaling(layer: Any) -> float:
     """The factor on the dot products of queries and keys."""
-    attention = layer.self_attn
+    attention = attention_of(layer)
     return float(getattr(attention, "scaling", None) or attention.scale)
 
 
-def before_attention(layer: Any) -> nn.Module:
+def attention_of(layer: Any) -> Any:
+    """A layer's attention; None where it has none by a known name."""
+    return _named(layer, ("self_attn", "attention"))
+
+
+def out_projection(layer: Any) -> Any:
+    """The linear map behind a layer's attention."""
+    return _named(attention_of(layer), ("o_proj", "out_proj"))
+
+
+def before_attention(layer: Any) -> Any:
     """The norm in front of a layer's attention."""
-    return layer.input_layernorm if hasattr(layer, "input_layernorm") else layer.layer_norm1
+    return _named(layer, ("input_layernorm", "layer_norm1", "layernorm_before", "norm1"))
 
 
 def after_attention(layer: Any, out: Tensor) -> Tensor:
     """What a layer's attention adds to its rows: normed first where the MLP has a norm of its own in front (Gemma)."""
-    return layer.post_attention_layernorm(out) if hasattr(layer, "pre_feedforward_layernorm") else out
+    out = layer.post_attention_layernorm(out) if hasattr(layer, "pre_feedforward_layernorm") else out
+    return _scaled(layer, "layer_scale1", out)
 
 
 def after_mlp(layer: Any, out: Tensor) -> Tensor:
     """What a layer's MLP adds to its rows."""
-    return layer.post_feedforward_layernorm(out) if hasattr(layer, "post_feedforward_layernorm") else out
+    out = layer.post_feedforward_layernorm(out) if hasattr(layer, "post_feedforward_layernorm") else out
+    return _scaled(layer, "layer_scale2", out)
 
 
-def before_mlp(layer: Any) -> nn.Module:
+def before_mlp(layer: Any) -> Any:
     """The norm in front of a layer's MLP."""
-    if hasattr(layer, "pre_feedforward_layernorm"):
-        return layer.pre_feedforward_layernorm
-    return layer.post_attention_layernorm if hasattr(layer, "post_attention_layernorm") else layer.layer_norm2
+    names = ("pre_feedforward_layernorm", "post_attention_layernorm", "layer_norm2", "layernorm_after", "norm2")
+    return _named(layer, names)
+
+
+def _scaled(layer: Any, scale: str, out: Tensor) -> Tensor:
+    """What a half gives, scaled (DINOv2), and dropped in training where the layer does so (ViT)."""
+    for name in (scale, "dropout", "drop_path"):
+        change = getattr(layer, name, None)
+        out = change(out) if isinstance(change, nn.Module) else out
+    return out
+
+
+def _named(owner: Any, names: tuple[str, ...]) -> Any:
+    return next((getattr(owner, name) for name in names if hasattr(owner, name)), None)

@@ -21,8 +21,9 @@ _WIDTH = 118
 def graph_text(lowered: Lowered, schedule: Schedule) -> str:
     """A commented `forward(self, …)` of the decoder's trunk, and a `tower(self, …)` where the tower is reduced."""
     model, name = schedule.model.name, schedule.name
+    part, end = ("decoder", "normed rows") if schedule.model.decoder.layers else ("encoder", "those of its last layer")
     lines = [
-        f"# The decoder of {model} with {name}: from embedded rows to normed rows.",
+        f"# The {part} of {model} with {name}: from embedded rows to {end}.",
         "# layer_0, layer_1, … and norm are the model's own modules, called as it calls them. `stream` says which",
         "# rows are visual tokens of which image; every at_… returns the stream of the layers behind it.",
         "# This file is for reading: eosdsl.load compiles operator.eos again.",

@@ -47,7 +47,7 @@ def encoder_forward(
             return forward(inputs_embeds, attention_mask=attention_mask, **kwargs)
         if attention_mask is not None:
             refuse("E0431", "an attention mask in the vision tower is not supported while an operator is attached")
-        stream = _entering(inputs_embeds, tower, wanted)
+        stream = entering_tower(inputs_embeds, tower, wanted)
         last, encoding.stream = graph(inputs_embeds, attention_mask, stream)
         return BaseModelOutput(last_hidden_state=last)
 
@@ -90,7 +90,7 @@ def image_features(features: Callable[..., Any], tower: Tower) -> Callable[..., 
     return reduced
 
 
-def _entering(hidden: Tensor, tower: Tower, wanted: Wanted) -> Stream:
+def entering_tower(hidden: Tensor, tower: Tower, wanted: Wanted) -> Stream:
     """G images of one size, each a sequence: `tower.leading` rows that are no patches, then the patches."""
     count, length = hidden.shape[:2]
     patches = length - tower.leading

@@ -32,7 +32,8 @@ class TorchNames:
     """Where a model of the family keeps its parts: dotted paths from the top model, or from the part named.
 
     `text_model` is the stack whose `forward` is replaced; `layers`, `norm`, `rotary` and `embeddings` are paths inside
-    it. `vision_layers` is a path inside `vision_tower`. None where the family has no such part.
+    it. `vision_layers` is a path inside `vision_tower`. None where the family has no such part. An image encoder that
+    stands alone has no `text_model` (""); its `vision_tower` is then the whole model where there is no such part.
     """
 
     text_model: str = "model.language_model"
@@ -60,6 +61,7 @@ class Profile:
         family: the name that `for FAMILY` constrains a spec to.
         model_types: values of `model_type` in configs of this family.
         architecture: class in transformers that such a config builds.
+        also: other classes in transformers that a checkpoint of the family may be of (`architectures` in its config).
         read: config, and the name to give the model, to its facts; raises SpecError (E0645) where the config lacks
             something.
         unsupported: why nothing of the family can be compiled yet, one sentence each; empty where the decoder is
@@ -83,6 +85,7 @@ class Profile:
     blocks: Literal["images", "prefix"] | None = None
     window_first: bool = False
     notes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def facts(self, config: dict[str, object], name: str = "") -> ModelFacts:
         """The facts of a model of this family, from its config as JSON gives it.

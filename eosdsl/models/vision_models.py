@@ -31,6 +31,8 @@ _IDEFICS3: dict[str, Any] = {**_BASE, "hidden_size": 1152, "num_attention_heads"
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "clip_vision_model": {**_BASE, "patch_size": 32},
     "siglip_vision_model": {**_BASE, "patch_size": 16},
+    "vit": {**_BASE, "patch_size": 16},
+    "dinov2": {**_BASE, "patch_size": 14, "mlp_ratio": 4},
     "internvl_vision": {**_LARGE, "image_size": [448, 448], "patch_size": [14, 14]},
     "idefics3_vision": _IDEFICS3,
     "smolvlm_vision": _IDEFICS3,

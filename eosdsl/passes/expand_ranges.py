@@ -57,6 +57,9 @@ def expand_step(
 def _places(where: Where, facts: ModelFacts, program: str) -> tuple[list[Place], list[Diagnostic]]:
     if where.stream != "decoder" and facts.encoder is None:
         return [], [error("E0404", f"{facts.name} has no vision tower that can be reduced", where.span, "not here")]
+    if where.stream == "decoder" and not facts.decoder.layers:
+        helps = ("write `encoder layer 3`, `encoder layer 3 after attention` or `encoder output`",)
+        return [], [error("E0404", f"{facts.name} is an image encoder: it has no decoder", where.span, "", (), helps)]
     if where.stream == "encoder_output":
         return [Place(Site(stream="encoder_output", layer=-1), where.span)], []
     if not where.layers:

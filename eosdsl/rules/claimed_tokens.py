@@ -53,7 +53,7 @@ class ClaimedTokens(Rule):
         if any(group.count is None for reduction in schedule.reductions for group in reduction.groups):
             return
         mean = schedule.mean_tokens
-        kept = {*schedule.decoder_tokens, *(group.count for r in schedule.reductions for group in r.groups)}
+        kept = {*schedule.main_tokens, *(group.count for r in schedule.reductions for group in r.groups)}
         for claimed, span in _claims(subject):
             if claimed in kept or claimed > schedule.model.visual_tokens or mean <= claimed * Fraction(102, 100):
                 continue

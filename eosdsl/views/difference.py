@@ -100,7 +100,7 @@ def schedule_difference(before: Schedule, after: Schedule) -> Difference:
         after.name,
         before.model.name,
         _steps(_sites(before), _sites(after), [site_name(site) for site in sites]),
-        tuple(_runs(before.decoder_tokens, after.decoder_tokens)),
+        tuple(_runs(before.main_tokens, after.main_tokens)),
         tuple(_figures(*plans)),
         tuple(_properties(*plans)),
     )

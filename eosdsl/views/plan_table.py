@@ -67,6 +67,8 @@ def size(value: int) -> str:
 
 def _title(plan: Plan) -> str:
     images = "an image" if plan.images == 1 else f"{plan.images} images"
+    if not plan.full_kv_cache_bytes:
+        return f"{plan.program} on {plan.model}: {images} of {plan.visual_tokens} patches"
     return (
         f"{plan.program} on {plan.model}: {images} of {plan.visual_tokens} visual tokens, "
         f"{plan.text_tokens} text tokens"
@@ -89,7 +91,8 @@ def _tokens(plan: Plan, ascii_only: bool, bar: int) -> Table:
     table.add_column("", justify="left", no_wrap=True)
     block = "#" if ascii_only else "█"
     encoder = runs(plan.encoder_tokens_per_layer)
-    if len(encoder) > 1:
+    alone = not plan.full_kv_cache_bytes
+    if len(encoder) > 1 and not alone:
         for first, last, count in encoder:
             share = count / encoder[0][2]
             name = _layers("encoder layer", first, last)
@@ -98,7 +101,12 @@ def _tokens(plan: Plan, ascii_only: bool, bar: int) -> Table:
     for first, last, (least, most) in runs(pairs):
         share = most / plan.visual_tokens
         count = str(most) if least == most else f"{least} to {most}"
-        table.add_row(_layers("layer", first, last), count, f"{share:.1%}", block * round(bar * share))
+        table.add_row(
+            _layers("encoder layer" if alone else "layer", first, last),
+            count,
+            f"{share:.1%}",
+            block * round(bar * share),
+        )
     mean = f"{plan.mean_tokens:.2f}".rstrip("0").rstrip(".")
     table.add_row("mean over layers", mean, f"{plan.tokens_ratio:.1%}", "", style="bold")
     return table
@@ -109,7 +117,9 @@ def _layers(name: str, first: int, last: int) -> str:
 
 
 def _costs(plan: Plan, ascii_only: bool) -> Table:
-    table = _table(ascii_only, "one prefill", "full MACs", "MACs", "FLOPs", "of full")
+    table = _table(
+        ascii_only, "one prefill" if plan.full_kv_cache_bytes else "one pass", "full MACs", "MACs", "FLOPs", "of full"
+    )
     full, own = plan.full_macs, plan.macs
     parts = (
         ("decoder, whole prompt", full.decoder, own.decoder),
@@ -120,8 +130,11 @@ def _costs(plan: Plan, ascii_only: bool) -> Table:
         ("head, last row", full.head, own.head),
     )
     for name, before, after in parts:
-        table.add_row(name, amount(before), amount(after), amount(2 * after), _share(after, before))
+        if before or after or plan.full_kv_cache_bytes:
+            table.add_row(name, amount(before), amount(after), amount(2 * after), _share(after, before))
     table.add_row("total", amount(full.total), amount(own.total), amount(plan.flops), f"{plan.ratio:.1%}", style="bold")
+    if not plan.full_kv_cache_bytes:
+        return table
     table.add_section()
     cache = size(plan.kv_cache_bytes)
     table.add_row("KV cache after it", size(plan.full_kv_cache_bytes), cache, "", f"{plan.kv_cache_ratio:.1%}")
@@ -133,6 +146,9 @@ def _share(after: int, before: int) -> str:
 
 
 def _remarks(plan: Plan) -> Iterator[str]:
+    if not plan.full_kv_cache_bytes:
+        yield f"The encoder can get at most {plan.speedup_bound:.2f} times as fast."
+        return
     yield (
         f"Prefill can get at most {plan.decoder_speedup_bound:.2f} times as fast in the decoder, "
         f"{plan.speedup_bound:.2f} times with the vision tower."

@@ -90,10 +90,11 @@ class _Builder:
             self._reducer(name, site, reducer)
 
     def end(self) -> None:
-        if not self.in_decoder:
+        alone = self.schedule is not None and not self.schedule.decoder_tokens
+        if not self.in_decoder and not alone:
             self._projector()
         self._node("answer", "place", "answer")
-        self._join("answer", None if self.schedule is None else self.schedule.decoder_tokens[-1])
+        self._join("answer", None if self.schedule is None else _leaving(self.schedule))
 
     def _projector(self) -> None:
         self.in_decoder = True
@@ -132,10 +133,17 @@ class _Builder:
         self.graph.add_node(name, kind=kind, label=label, **attributes)
 
 
+def _leaving(schedule: Schedule) -> int:
+    """Tokens that the last layer sees, or that an encoder which stands alone gives."""
+    if schedule.decoder_tokens or not schedule.reductions:
+        return schedule.main_tokens[-1]
+    return schedule.reductions[-1].retained
+
+
 def _entering_decoder(schedule: Schedule) -> int:
     """Visual tokens that the projector gives: what arrives at the first decoder site, or at layer 0."""
     first = next((r for r in schedule.reductions if r.site.stream == "decoder"), None)
-    return first.incoming if first is not None else schedule.decoder_tokens[0]
+    return first.incoming if first is not None else schedule.main_tokens[0]
 
 
 def _bound(schedule: Schedule) -> list[_Site]:
