@@ -51,7 +51,7 @@ class Plan(BaseModel):
     visual_tokens: int
     """Visual tokens of an image before any reduction."""
     tokens_per_layer: tuple[int, ...]
-    """Visual tokens of an image entering each decoder layer; of an image encoder alone, patches entering its layers."""
+    """Visual tokens of an image entering each decoder layer; of an encoder alone, patches entering its layers."""
     least_tokens_per_layer: tuple[int, ...]
     encoder_tokens_per_layer: tuple[int, ...]
     """Rows of an image entering each layer of the vision tower, CLS and registers included."""
@@ -188,6 +188,7 @@ def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1)
     reduced, full = schedule_cost(schedule, text_tokens, images), full_cost(known, text_tokens, images)
     least = schedule_cost(schedule, text_tokens, images, least=True)
     extra = known.encoder.extra_rows if known.encoder else 0
+    seen = "visual tokens" if known.decoder.layers else "patches"
     return Plan(
         program=schedule.name,
         model=known.name,
@@ -209,7 +210,7 @@ def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1)
         convention=(CONVENTION if known.decoder.layers else ENCODER_CONVENTION).format(
             matrices=known.decoder.mlp_matrices,
             text=text_tokens,
-            images=f"{images} image{'s' * (images != 1)} of {known.visual_tokens} {'visual tokens' if known.decoder.layers else 'patches'}",
+            images=f"{images} image{'s' * (images != 1)} of {known.visual_tokens} {seen}",
             bytes=known.dtype_bytes,
         ),
     )

@@ -20,6 +20,7 @@ _BASE: dict[str, Any] = {
     "num_channels": 3,
     "image_size": 224,
 }
+_DINOV2 = {key: size for key, size in _BASE.items() if key != "intermediate_size"}
 _LARGE: dict[str, Any] = {
     **_BASE,
     "hidden_size": 1024,
@@ -32,7 +33,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "clip_vision_model": {**_BASE, "patch_size": 32},
     "siglip_vision_model": {**_BASE, "patch_size": 16},
     "vit": {**_BASE, "patch_size": 16},
-    "dinov2": {**_BASE, "patch_size": 14, "mlp_ratio": 4},
+    "dinov2": {**_DINOV2, "patch_size": 14, "mlp_ratio": 4},
     "internvl_vision": {**_LARGE, "image_size": [448, 448], "patch_size": [14, 14]},
     "idefics3_vision": _IDEFICS3,
     "smolvlm_vision": _IDEFICS3,
