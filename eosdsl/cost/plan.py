@@ -29,7 +29,7 @@ CONVENTION = (
 )
 ENCODER_CONVENTION = (
     "1 MAC = 2 FLOPs. An encoder layer over n rows, CLS and registers among them: 4nd² + 2n²d + {matrices}ndm MACs "
-    "(width d, MLP of {matrices} matrices of width m); `flops` are patch embedding, all layers and reducers, for {images}."
+    "(width d, MLP of {matrices} matrices of width m); `flops` are embedding, all layers and reducers, for {images}."
 )
 
 
