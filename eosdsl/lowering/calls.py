@@ -30,6 +30,7 @@ _PIXELS = {"image": "pixel_values", "video": "pixel_values_videos"}
 _TAKEN = {
     "cache_position",
     "is_causal",
+    "logits_to_keep",
     "num_items_in_batch",
     "output_attentions",
     "output_hidden_states",

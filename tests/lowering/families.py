@@ -1,15 +1,13 @@
-"""One tiny instance of every family, real classes with random weights, and prompts as its processor would give them.
-
-A row here and its prompts are all that a family needs to be under the laws of `test_family_laws.py`.
+"""What a family needs to be under the laws of `test_family_laws.py`: a tiny instance, its real classes with random
+weights, and prompts as its processor would give them. Here those of the Qwen families; `every_family.py` has all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import pytest
 import torch
 from tiny_models import IMAGE, PAD
 from torch import Tensor
@@ -19,18 +17,21 @@ Part = int | str
 """Of a prompt: so many text tokens, or something to see, by name."""
 
 VIDEO, START, END = 98, 97, 96
-ROWS = ("input_ids", "attention_mask", "mm_token_type_ids")
+ROWS = ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Something to see: its `tokens` in the decoder, the placeholder they have, and what goes along in the inputs."""
+    """Something to see: its `tokens` in the decoder, the placeholder they have, and what goes along in the inputs;
+    ids: all token ids, where some of the text stand among them.
+    """
 
     tokens: int
     inputs: Mapping[str, Tensor]
     placeholder: int = IMAGE
     kind: int = 1
     runs: int = 1  # of placeholders, with text between them
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Family:
     """A family: how a model is built for an attention implementation, what there is to see (name and seed to `Seen`),
     and kinds of it: `usual` has as many tokens as the plan says, `other` another number.
 
-    wraps: tokens before and after what is seen; typed: the family's forwards take mm_token_type_ids.
+    wraps: tokens before and after what is seen; typed: the family's forwards take mm_token_type_ids; types: they take
+    token_type_ids, which are 1 for images, or 0 for the whole prompt; divides: its layers have a middle; attentions:
+    those that transformers runs it with.
     """
 
     name: str
@@ -48,6 +51,9 @@ class Family:
     others: tuple[str, ...] = ()
     wraps: tuple[int | None, int | None] = (None, None)
     typed: bool = False
+    types: Literal["images", "prefix"] | None = None
+    divides: bool = True
+    attentions: tuple[str, ...] = ("sdpa", "eager")
 
     def prompt(self, parts: Sequence[Part], seed: int = 0) -> Inputs:
         """One prompt: `[3, "usual", 5]` is three text tokens, an image, five text tokens."""
@@ -60,6 +66,10 @@ class Family:
                 continue
             seen = self.see(part, 100 * seed + number)
             brought.append(seen)
+            if seen.ids:
+                ids += seen.ids
+                kinds += [seen.kind if one == seen.placeholder else 0 for one in seen.ids]
+                continue
             around = [[] if one is None else [one] for one in self.wraps]
             for _ in range(seen.runs):
                 ids += [*around[0], *[seen.placeholder] * (seen.tokens // seen.runs), *around[1]]
@@ -68,7 +78,10 @@ class Family:
         rows = {"input_ids": row, "attention_mask": torch.ones_like(row)}
         if self.typed:
             rows["mm_token_type_ids"] = torch.tensor([kinds])
-        return {**rows, **_joined([seen.inputs for seen in brought])}
+        if self.types is not None:
+            rows["token_type_ids"] = torch.tensor([kinds]) * (self.types == "images")
+        joined = _joined([seen.inputs for seen in brought])
+        return {**rows, **({"pixel_values": joined["tiles"][None]} if "tiles" in joined else joined)}
 
     def text_rows(self, inputs: Inputs) -> Tensor:
         """[B, L] bool: rows that are neither padding nor visual."""
@@ -84,7 +97,21 @@ def batch(prompts: Sequence[Inputs]) -> Inputs:
         for name in ROWS
         if name in prompts[0]
     }
-    return {**rows, **_joined([{k: v for k, v in one.items() if k not in ROWS} for one in prompts])}
+    brought = [{name: value for name, value in one.items() if name not in ROWS} for one in prompts]
+    return {**rows, **(_stacked(brought) if any(map(_is_stacked, brought)) else _joined(brought))}
+
+
+def _is_stacked(brought: Mapping[str, Tensor]) -> bool:
+    """Whether tiles come sequence by sequence, [1, tiles, 3, H, W], and not image by image."""
+    return "image_sizes" not in brought and "pixel_values" in brought and brought["pixel_values"].ndim == 5
+
+
+def _stacked(brought: Sequence[Mapping[str, Tensor]]) -> Inputs:
+    """Tiles of all sequences, those that have fewer filled up with zeros as the processor does."""
+    pixels = [one["pixel_values"][0] if one else torch.zeros(0, 3, 16, 16) for one in brought]
+    most = max(map(len, pixels))
+    filled = [torch.nn.functional.pad(one, (0, 0, 0, 0, 0, 0, 0, most - len(one))) for one in pixels]
+    return {"pixel_values": torch.stack(filled)}
 
 
 def _joined(brought: Sequence[Mapping[str, Tensor]]) -> Inputs:
@@ -209,7 +236,7 @@ def _qwen(name: str, build: Callable[[str], Any], *, apart: bool = False) -> Fam
     )
 
 
-FAMILIES = {
+QWEN_FAMILIES = {
     family.name: family
     for family in (
         _qwen("qwen2_vl", qwen2_vl),
@@ -217,4 +244,3 @@ FAMILIES = {
         _qwen("qwen3_vl", qwen3_vl, apart=True),
     )
 }
-every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 from eager_reference import Rows, pick
-from families import FAMILIES, Inputs
+from every_family import FAMILIES
+from families import Inputs
 from mrope_reference import MropeReference
 from torch import Tensor
 
