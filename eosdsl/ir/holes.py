@@ -87,14 +87,14 @@ def _amount(amount: Amount, path: str, decide: Decide, removes: bool) -> Amount:
     if isinstance(value, Open):
         return amount.model_copy(update={"value": decide(Hole(path, value, "amount", removes=removes))})
     if isinstance(value, Call):
-        return amount.model_copy(update={"value": _call("budgets", value, path, decide)})
+        return amount.model_copy(update={"value": decide_call("budgets", value, path, decide)})
     return amount
 
 
 def _score(score: ScoreExpr, path: str, decide: Decide, family: str | None) -> ScoreExpr:
     match score:
         case Call():
-            return _call("scores", score, path, decide)
+            return decide_call("scores", score, path, decide)
         case Sum():
             terms = tuple(_score(term, f"{path}[{i}]", decide, path) for i, term in enumerate(score.terms))
             return score.model_copy(update={"terms": terms})
@@ -122,7 +122,9 @@ def _part(part: MixPart, path: str, family: str, decide: Decide) -> MixPart:
     share: Value = part.share
     if isinstance(share, Open):
         share = decide(Hole(f"{path}.share", share, "share", family=family))
-    return part.model_copy(update={"share": share, "behaviour": _call("behaviours", part.behaviour, path, decide)})
+    return part.model_copy(
+        update={"share": share, "behaviour": decide_call("behaviours", part.behaviour, path, decide)}
+    )
 
 
 def _chosen(
@@ -130,7 +132,7 @@ def _chosen(
 ) -> Call | Open:
     """A call, or the answer to which one it is to be; holes inside are put to `decide` after it."""
     if isinstance(chosen, Call):
-        return _call(kind, chosen, path, decide)
+        return decide_call(kind, chosen, path, decide)
     found = decide(Hole(path, chosen, role))
     inner = _within(kind, None, chosen, found, path, decide)
     assert isinstance(inner, Call | Open)
@@ -158,7 +160,7 @@ def _one_of(kind: Kind, nested: tuple[Nested, ...] | None, choice: Value, path: 
     if not isinstance(choice, Call):
         return choice
     if nested is None:
-        return _call(kind, choice, path, decide)
+        return decide_call(kind, choice, path, decide)
     return _arguments(_class_of(nested, choice.name), choice, path, decide)
 
 
@@ -168,7 +170,8 @@ def choice_labels(hole: Open) -> tuple[str, ...]:
     return tuple(name if name and names.count(name) == 1 else f"choices[{place}]" for place, name in enumerate(names))
 
 
-def _call(kind: Kind, call: Call, path: str, decide: Decide) -> Call:
+def decide_call(kind: Kind, call: Call, path: str, decide: Decide) -> Call:
+    """The call of an operator with the holes of its arguments, which have paths below `path`, put to `decide`."""
     offered = operators(kind)
     return _arguments(offered.get(call.name), call, path, decide)
 

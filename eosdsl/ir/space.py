@@ -20,6 +20,7 @@ from eosdsl.ir.quantities import Quantity, Value
 from eosdsl.ir.sampling import draw, draw_shares, draw_subset, spread
 from eosdsl.ir.shares import Family, rounded, within
 from eosdsl.ir.simplify import simplified
+from eosdsl.ir.walk import copied
 from eosdsl.models.facts import ModelFacts
 from eosdsl.passes.bind import bind
 from eosdsl.passes.candidates import Statement, Variant, statements
@@ -79,6 +80,8 @@ class Space:
         Raises:
             SpecError: E0512 for a hole without bounds, E0513 for a depth without a model, E0517 for a mix without room.
         """
+        # every hole an object of its own, even where a program was made of shared ones
+        program = copied(program)
         made, found = statements(program, facts)
         points: list[DecisionPoint] = []
         families: list[Family] = []

@@ -37,3 +37,17 @@ def walk(node: Node) -> Iterator[Node]:
 def find(node: Node, kind: type[N]) -> Iterator[N]:
     """All nodes of one type, the node itself included."""
     return (found for found in walk(node) if isinstance(found, kind))
+
+
+def copied(node: N) -> N:
+    """The node made anew, with everything below it: no object is in two places any more."""
+    return node.model_copy(update={name: _copied(value) for name, value in node.__dict__.items() if name != "span"})
+
+
+def _copied(value: object) -> object:
+    if isinstance(value, Node):
+        return copied(value)
+    if not isinstance(value, tuple):
+        return value
+    values: tuple[object, ...] = value
+    return tuple(_copied(inner) for inner in values)

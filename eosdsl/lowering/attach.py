@@ -18,7 +18,7 @@ from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.restoring import Restoring
 from eosdsl.lowering.tower import encoder_forward, image_features, projector_hook
 
-_MARK = "eosdsl_attached"
+MARK = "eosdsl_attached"
 
 
 class Attachment(Restoring):
@@ -41,7 +41,7 @@ class Attachment(Restoring):
         self._noted = lowered.tower is not None
         self._known = keywords_of(type(anatomy.vlm))
         forward = reduced_forward(lowered)
-        setattr(forward, _MARK, True)
+        setattr(forward, MARK, True)
         self.replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
         for layer in lowered.split:
             self.replace(layer, "forward", divisible(layer, layer.forward))
@@ -81,4 +81,4 @@ class Attachment(Restoring):
 def is_attached(text: Any) -> bool:
     """Whether a language model's forward is one of ours."""
     forward = text.__dict__.get("forward")
-    return bool(getattr(forward, _MARK, False))
+    return bool(getattr(forward, MARK, False))

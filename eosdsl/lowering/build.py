@@ -19,6 +19,7 @@ from eosdsl.lowering.placing import place_in_decoder, place_in_tower
 from eosdsl.lowering.refusals import refuse, refuse_devices
 from eosdsl.lowering.steps import Recount
 from eosdsl.lowering.trunk import TowerTrunk, decoder_trunk, trace
+from eosdsl.models.facts import ModelFacts
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     Raises:
         SpecError: E0433, E0436 to E0439, E0442, E0457 where a schedule asks for what cannot be lowered for a model.
     """
-    _refuse_model(schedule)
+    refuse_model(schedule.model)
     sites = effective(schedule.reductions)
     in_tower = [site for site in sites if site.site.stream != "decoder"]
     in_decoder = [site for site in sites if site.site.stream == "decoder"]
@@ -72,7 +73,7 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
 
 def build_encoder(schedule: Schedule, tower: Tower) -> Lowered:
     """Lower a schedule for an image encoder that stands alone. Raises SpecError as `build` does."""
-    _refuse_model(schedule)
+    refuse_model(schedule.model)
     sites = effective(schedule.reductions)
     graph = _lower_tower(schedule, sites, tower).graph
     split = tuple(tower.layers[index] for index in _in_halves(graph))
@@ -114,7 +115,7 @@ def _retains_all(reduction: SiteReduction) -> bool:
     return len(amounts) == 1 and amounts[0].verb == "retain" and whole and reduction.incoming == reduction.retained
 
 
-def _refuse_model(schedule: Schedule) -> None:
-    known = schedule.model
+def refuse_model(known: ModelFacts) -> None:
+    """Raise SpecError (E0442) for a model that cannot be lowered for."""
     if known.unsupported:
         refuse("E0442", f"{known.name} cannot be compiled for yet: {known.unsupported[0]}", "plan works")

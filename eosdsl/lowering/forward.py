@@ -13,6 +13,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from eosdsl.lowering.attending import Attending
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Layout
@@ -68,9 +69,11 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
             past_key_values = DynamicCache(config=self.config)
         if first_site is not None:
             prepare_cache(past_key_values, first_site, len(self.layers), slides=lowered.attending.window is not None)
-        stream = _entering(self, lowered, inputs_embeds, attention_mask, position_ids, past_key_values, entry)
+        stream = entering_stream(
+            self, lowered.attending, inputs_embeds, attention_mask, position_ids, past_key_values, entry
+        )
         if layout is not None:
-            stream = _with_images(replace(stream, earlier=rows_before(past_key_values)), layout)
+            stream = with_images(replace(stream, earlier=rows_before(past_key_values)), layout)
         visual, features = kwargs.pop("visual_pos_masks", None), kwargs.pop("deepstack_visual_embeds", None)
         if stream.images is not None:
             stream = replace(stream, images=replace(stream.images, later=by_image(stream.images, visual, features)))
@@ -91,9 +94,9 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
     return forward
 
 
-def _entering(
+def entering_stream(
     text: Any,
-    lowered: Lowered,
+    attending: Attending,
     hidden: Tensor,
     attention_mask: Any,
     position_ids: Any,
@@ -107,12 +110,12 @@ def _entering(
         seen = cache.get_seq_length() if cache is not None else 0
         position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)
     positions, counted = incoming(position_ids)
-    mask = entering_mask(lowered.attending, text.config, hidden, attention_mask, cache, counted)
+    mask = entering_mask(attending, text.config, hidden, attention_mask, cache, counted)
     keys_valid = None if entry.mask is None else entry.mask.to(hidden.device).bool()
     return Stream(
         hidden=hidden,
         attention_mask=mask,
-        position_embeddings=lowered.attending.rotations(text.rotary_emb, hidden, positions),
+        position_embeddings=attending.rotations(text.rotary_emb, hidden, positions),
         position_ids=counted,
         positions=positions,
         valid=None if keys_valid is None else keys_valid[:, -hidden.shape[1] :],
@@ -132,7 +135,8 @@ def _counted(layout: Layout | None, lowered: Lowered) -> Layout | None:
     return replace(layout, images=replace(images, wanted=wanted, decided=decided))
 
 
-def _with_images(stream: Stream, layout: Layout) -> Stream:
+def with_images(stream: Stream, layout: Layout) -> Stream:
+    """The stream of a forward that brings images."""
     return replace(
         stream,
         valid=layout.valid,

@@ -17,6 +17,7 @@ from torch import fx, nn
 from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.halves import AttentionHalf, KeptAttention, MlpHalf
+from eosdsl.lowering.relaxing.reducer import RelaxedReducer
 from eosdsl.lowering.stream import Stream
 from eosdsl.lowering.trunk import addition_behind, layer_nodes
 
@@ -25,7 +26,7 @@ LATE = "late"
 """What no layer is called with, but what is added behind it."""
 TOWER = ("attention_mask",)
 
-AnyReducer = Reducer | Arriving | TowerReducer
+AnyReducer = Reducer | Arriving | TowerReducer | RelaxedReducer
 
 
 @dataclass(frozen=True)

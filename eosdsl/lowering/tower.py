@@ -61,7 +61,7 @@ def projector_hook(tower: Tower) -> Callable[..., Any]:
         encoding = _underway.get()
         if encoding is None or encoding.stream is None:
             return None
-        return (_selected(encoding.stream, tower), *args[1:])
+        return (selected(encoding.stream, tower), *args[1:])
 
     return take_reduced
 
@@ -121,7 +121,7 @@ def entering_tower(hidden: Tensor, tower: Tower, wanted: Wanted) -> Stream:
     )
 
 
-def _selected(stream: Stream, tower: Tower) -> Tensor:
+def selected(stream: Stream, tower: Tower) -> Tensor:
     """The rows that are features, [G, K, D]: a leading row that is not left out, then what is left of the patches."""
     images, queries = stream.images, stream.queries
     assert images is not None and queries is not None

@@ -87,7 +87,8 @@ class Tokens:
     row comes from; text [G, T, F] and text_valid [G, T], features of the image's question; learned: scores [G, N] by
     module. `ascending` promises that `index` ascends along every image (it does until a step orders rows otherwise).
     The reduction fills in for the group at work: scores [G, N] float32, and free [G, N] bool, the rows that earlier
-    groups left.
+    groups left. presence [G, N] from 0 to 1: how much a row counts among the others where a search has them fade (None:
+    `valid` says it).
     """
 
     hidden: Tensor
@@ -105,6 +106,7 @@ class Tokens:
     ascending: bool = True
     scores: Tensor | None = None
     free: Tensor | None = None
+    presence: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,11 @@ class Similarity(Operator, ABC):
     identical: ClassVar[float] = 1.0
     """The similarity of equals: distance is `identical` - similarity."""
 
+    takes_all: ClassVar[bool] = False
+    """Whether `matrix` takes None for the anchors as well: all N. A search then need not copy every row."""
+
     @abstractmethod
-    def matrix(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None) -> Tensor:
+    def matrix(self, tokens: Tokens, anchors: Tensor | None, columns: Tensor | None) -> Tensor:
         """Similarity [G, K, C] float32 of rows anchors [G, K] to rows columns [G, C], None: to all N.
 
         Rows of -1 stand for nothing and may give anything finite.
@@ -210,6 +215,11 @@ class Pick(Operator, ABC):
 
     anchored: ClassVar[bool] = True
     """False where rows have no anchor among the tokens and start empty (`extra`)."""
+
+    @property
+    def ranks(self) -> bool:
+        """Whether anchors are simply the highest scores: a search can then choose softly."""
+        return False
 
     @property
     def uses_score(self) -> bool:

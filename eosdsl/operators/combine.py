@@ -58,7 +58,7 @@ def dense(taken: Tensor, weights: RowWeights) -> tuple[Tensor, Tensor]:
     if weights.combine == "sequential":
         return _sequential(taken, weights.there)
     mass = taken * weights.column[:, None, :]
-    own, divisor = _shares(weights, mass.sum(dim=2))
+    own, divisor = shares(weights, mass.sum(dim=2))
     return own, mass / divisor[:, :, None]
 
 
@@ -66,13 +66,13 @@ def sharp(target: Tensor, weights: RowWeights) -> tuple[Tensor, Tensor]:
     """(a, b [G, C]) where token j goes whole to anchor slot target[j], or to none (K): B_target(j),j = b_j."""
     images, slots = weights.anchor.shape
     received = weights.anchor.new_zeros((images, slots + 1)).scatter_add(1, target, weights.column)[:, :slots]
-    own, divisor = _shares(weights, received)
+    own, divisor = shares(weights, received)
     share = weights.column / torch.nn.functional.pad(divisor, (0, 1), value=1.0).gather(1, target)
     return own, share.masked_fill(target == slots, 0.0)
 
 
-def _shares(weights: RowWeights, received: Tensor) -> tuple[Tensor, Tensor]:
-    """a [G, K], and what the members' weights are divided by [G, K]."""
+def shares(weights: RowWeights, received: Tensor) -> tuple[Tensor, Tensor]:
+    """a [G, K], and what the members' weights are divided by [G, K], where members of weight `received` come in."""
     one = torch.ones_like(weights.anchor)
     if weights.combine == "add_sum":
         return weights.there, one

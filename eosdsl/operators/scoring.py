@@ -18,7 +18,7 @@ def evaluate(expression: ScoreSum, tokens: Tokens) -> Tensor:
     present in its image, `raw` ones excepted."""
     if len(expression.terms) == 1:
         return _raw(expression.terms[0], tokens)
-    rows = present(tokens)
+    rows = present(tokens) if tokens.presence is None else tokens.presence
     total = None
     for term in expression.terms:
         value = _raw(term, tokens, weighted=False)

@@ -98,12 +98,18 @@ def rank_of(order: Tensor) -> Tensor:
 
 
 def standardise(scores: Tensor, rows: Tensor) -> Tensor:
-    """(score - mean) / deviation per image over `rows` [G, N] bool; constant scores and other rows become zero."""
+    """(score - mean) / deviation per image over `rows` [G, N] bool; constant scores and other rows become zero.
+
+    `rows` may be weights from 0 to 1: how much each row counts.
+    """
     weight = rows.to(scores.dtype)
-    scores = torch.where(rows, scores, 0.0)
+    scores = torch.where(rows > 0, scores, 0.0)
     number = weight.sum(dim=1, keepdim=True).clamp(min=1)
-    centred = (scores - scores.sum(dim=1, keepdim=True) / number) * weight
-    deviation = (centred.square().sum(dim=1, keepdim=True) / number).sqrt()
+    centred = scores - (scores * weight).sum(dim=1, keepdim=True) / number
+    variance = (centred.square() * weight).sum(dim=1, keepdim=True) / number
+    # the root of nothing has no gradient
+    deviation = variance.clamp(min=torch.finfo(scores.dtype).tiny).sqrt()
+    centred = centred * (weight > 0)
     scale = scores.abs().amax(dim=1, keepdim=True)
     constant = deviation <= scale * 1e-6
     return torch.where(constant, torch.zeros_like(centred), centred / deviation.masked_fill(constant, 1))

@@ -96,7 +96,7 @@ def _mix(context: Context, written: tree.Mix) -> Mix | None:
     else:
         rest = Quantity(value=left / bare, unit="number") if bare else Quantity(value=Fraction(0))
     parts = [
-        MixPart(share=rest if share is None else share, behaviour=one, span=context.at(part.span))
+        MixPart(share=rest.model_copy() if share is None else share, behaviour=one, span=context.at(part.span))
         for share, one, part in zip(shares, calls, written.parts, strict=True)
         if one is not None
     ]

@@ -28,5 +28,6 @@ class Reweight(Absorbing):
         # the largest entry is subtracted before dividing, so that a tiny temperature cannot overflow
         best = affinity.amax(dim=1, keepdim=True)
         nowhere = best == -torch.inf
-        shifted = (affinity - best.masked_fill(nowhere, 0.0)) / self.temperature
-        return shifted.masked_fill(nowhere, 0.0).softmax(dim=1).masked_fill(nowhere, 0.0)
+        # not infinitely far apart, so that the temperature has a gradient where it is searched for
+        shifted = (affinity - best.masked_fill(nowhere, 0.0)).clamp(min=-1e20) / self.temperature
+        return shifted.softmax(dim=1).masked_fill(nowhere, 0.0)

@@ -27,6 +27,10 @@ class Top(Pick):
         default=Fraction(1), gt=0, le=1, description="the best share of what is left: all that is used"
     )
 
+    @property
+    def ranks(self) -> bool:
+        return self.among == 1
+
     def macs(self, context: CostContext) -> int:
         return 0
 

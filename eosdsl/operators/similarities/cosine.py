@@ -16,6 +16,7 @@ class Cosine(Similarity):
     """The cosine of the angle between hidden states, keys or values."""
 
     name: ClassVar[str] = "cosine"
+    takes_all: ClassVar[bool] = True
 
     of: Feature = Field(default="hidden", description="which features")
 
@@ -25,8 +26,10 @@ class Cosine(Similarity):
     def macs(self, context: CostContext) -> int:
         return context.kept * max(context.tokens - context.kept, 0) * context.feature_width(self.of)
 
-    def matrix(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None) -> Tensor:
+    def matrix(self, tokens: Tokens, anchors: Tensor | None, columns: Tensor | None) -> Tensor:
         from eosdsl.operators.tensors import feature_rows, unit_rows
 
         rows = unit_rows(feature_rows(tokens, self.of, anchors))
+        if anchors is None and columns is None:
+            return rows @ rows.transpose(1, 2)
         return rows @ unit_rows(feature_rows(tokens, self.of, columns)).transpose(1, 2)

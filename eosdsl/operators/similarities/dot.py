@@ -16,6 +16,7 @@ class Dot(Similarity):
     """The inner product of hidden states, keys or values, over √D as in attention. Longer vectors attract more."""
 
     name: ClassVar[str] = "dot"
+    takes_all: ClassVar[bool] = True
     identical: ClassVar[float] = 0.0
 
     of: Feature = Field(default="hidden", description="which features")
@@ -26,7 +27,7 @@ class Dot(Similarity):
     def macs(self, context: CostContext) -> int:
         return context.kept * max(context.tokens - context.kept, 0) * context.feature_width(self.of)
 
-    def matrix(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None) -> Tensor:
+    def matrix(self, tokens: Tokens, anchors: Tensor | None, columns: Tensor | None) -> Tensor:
         from eosdsl.operators.tensors import feature_rows
 
         rows = feature_rows(tokens, self.of, anchors)

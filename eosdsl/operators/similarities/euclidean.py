@@ -19,6 +19,7 @@ class Euclidean(Similarity):
     """
 
     name: ClassVar[str] = "euclidean"
+    takes_all: ClassVar[bool] = True
     identical: ClassVar[float] = 0.0
 
     of: Feature = Field(default="hidden", description="which features")
@@ -29,7 +30,7 @@ class Euclidean(Similarity):
     def macs(self, context: CostContext) -> int:
         return context.kept * max(context.tokens - context.kept, 0) * context.feature_width(self.of)
 
-    def matrix(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None) -> Tensor:
+    def matrix(self, tokens: Tokens, anchors: Tensor | None, columns: Tensor | None) -> Tensor:
         from eosdsl.operators.neighbours import euclidean
         from eosdsl.operators.tensors import feature_rows
 

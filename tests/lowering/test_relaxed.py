@@ -1,0 +1,147 @@
+"""Attaching, genomes and starts, what is refused by name, what plugins need: nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from relaxed_runs import several, space
+from tiny_models import prompt, tiny_llava
+
+from eosdsl.diagnostics import SpecError
+from eosdsl.ir.space import Space
+from eosdsl.lowering.compile import compile
+from eosdsl.lowering.relaxing.relax import relax
+from eosdsl.lowering.relaxing.temperatures import Temperatures
+from eosdsl.lowering.relaxing.topk import soft_top_k
+from eosdsl.operators.base import CostContext, Score, Tokens
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return tiny_llava("sdpa")
+
+
+@pytest.fixture(autouse=True)
+def with_gradients() -> Generator[None]:
+    with torch.enable_grad():
+        yield
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.05, 1e-4])
+def test_soft_top_k_takes_exactly_k(temperature: float) -> None:
+    torch.manual_seed(0)
+    scores, presence = torch.randn(4, 50), torch.rand(4, 50)
+    wanted = torch.tensor([1.0, 7.25, 20.0, 1e6], dtype=torch.float64)
+    z = soft_top_k(scores, presence, wanted, temperature).exp()
+    expected = torch.minimum(wanted.float(), presence.sum(dim=1))
+    torch.testing.assert_close((presence * z).sum(dim=1), expected, atol=1e-3, rtol=1e-4)
+    assert (z.gather(1, scores.argsort(dim=1)).diff(dim=1) >= 0).all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seed", range(3))
+def test_a_genome_comes_back(model: Any, seed: int) -> None:
+    program = space(
+        "at any 1..2 of layers 1, 2, 3: retain ? by ? * attention + ? * norm pick ? {top, dpp} "
+        "via mix(? merge, ? 0.1..0.6 prune, ? reweight(temperature: ?)) with attention_bias: ? * log_size"
+    )
+    with relax(program, model) as relaxed:
+        for temperatures in (Temperatures(), Temperatures.at(0.1), Temperatures.cold()):
+            relaxed.temperature = temperatures
+            genome = relaxed.space.sample(seed)
+            relaxed.set_genome(genome)
+            assert relaxed.genome() == genome
+            relaxed.start(genome, sureness=0.5)
+            assert relaxed.genome() == genome
+
+
+def test_gates_of_the_likeliest_member_are_as_many_as_may_be(model: Any) -> None:
+    with relax(space("at any 1..2 of layers 1, 2, 3: retain ?"), model) as relaxed:
+        gates = relaxed.space.gates[0].ids
+        for value, expected in ((1.0, 2), (-1.0, 1)):
+            for place, name in enumerate(gates):
+                relaxed.module[name].data.fill_(value + 0.1 * place)
+            assert [name for name in gates if relaxed.genome()[name]] == list(gates[3 - expected :])
+
+
+def test_logits_keep_their_shape_and_text_alone_passes(model: Any) -> None:
+    inputs = several()
+    with relax(space("at layer 1: retain ? via ? {merge, prune}"), model) as relaxed:
+        out = relaxed(**inputs.inputs(labels=inputs.input_ids))
+        assert out.logits.shape[:2] == inputs.input_ids.shape
+        assert out.loss.requires_grad
+        text = prompt([6])
+        alone = relaxed(**text.inputs()).logits
+        assert relaxed.flow is None
+    torch.testing.assert_close(alone, model(**text.inputs(), use_cache=False).logits)
+
+
+REFUSED = [
+    ("at layer 2: retain ? pick density_peaks(k: ? 3..7)", "E0520"),
+    ("at layer 2: retain ? pick density_peaks(spread: ? 0.5..2)", "E0520"),
+    ("at layer 2: retain ? by norm(hidden, p: ? 1..3)", "E0520"),
+    ("at layer 2: retain outliers(iqr: 1.5) via mix(? merge, ? prune)", "E0520"),
+    ("at layer 2: retain ? via merge(combine: sequential)", "E0520"),
+    ("at layer 2: retain ? pick extra via pool", "E0520"),
+    ("at layer 2: retain ? via merge with positions: compact", "E0520"),
+    ("at layer 2: retain ? via merge with order: score", "E0520"),
+    ("at layer 9: retain ?", "E0302"),
+    ("at layer 2: retain ? by attention(query: cls)", "E0403"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), REFUSED)
+def test_what_cannot_be_relaxed_is_refused_by_name(model: Any, text: str, code: str) -> None:
+    with pytest.raises(SpecError) as problem:
+        relax(space(text), model)
+    assert {one.code for one in problem.value.diagnostics} == {code}
+    assert "forward" not in model.model.language_model.__dict__
+
+
+def test_calls_that_have_no_right_answer_are_refused(model: Any) -> None:
+    inputs = several().inputs()
+    with relax(space("at layer 2: retain ?"), model) as relaxed:
+        with pytest.raises(SpecError) as problem:
+            relaxed.model.generate(**inputs)
+        assert problem.value.diagnostics[0].code == "E0521"
+        with pytest.raises(SpecError) as problem:
+            relax(space("at layer 2: retain ?"), model)
+        assert problem.value.diagnostics[0].code == "E0430"
+        with pytest.raises(SpecError):
+            compile("at layer 2: retain 50%", model)
+    with pytest.raises(SpecError) as problem:
+        relax(space("at layer 2: retain ?"), _with(model, "flex_attention"))
+    model.set_attn_implementation("sdpa")
+    assert problem.value.diagnostics[0].code == "E0439"
+
+
+def _with(model: Any, implementation: str) -> Any:
+    model.set_attn_implementation(implementation)
+    return model
+
+
+class Brightness(Score):
+    """A score of a plugin: it knows nothing of searches."""
+
+    name: ClassVar[str] = "brightness"
+
+    def macs(self, context: CostContext) -> int:
+        return 0
+
+    def compute(self, tokens: Tokens) -> torch.Tensor:
+        return tokens.hidden.float().mean(dim=2)
+
+
+def test_a_score_of_a_plugin_relaxes_without_more(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eosdsl.operators import registry
+
+    scores = registry.operators("scores")
+    monkeypatch.setitem(scores._loaded, "brightness", Brightness)  # type: ignore[attr-defined]
+    monkeypatch.setitem(scores._doors, "brightness", None)  # type: ignore[attr-defined]
+    program = space("at layer 2: retain ? by ? * brightness + ? * norm(hidden) via merge")
+    with relax(Space.of(program), model) as relaxed:
+        relaxed(**several().inputs()).logits.sum().backward()
+        assert relaxed.module["steps[0].groups[0].score"].grad is not None
