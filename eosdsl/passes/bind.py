@@ -7,8 +7,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from eosdsl.diagnostics import Diagnostic, Label, error, info
-from eosdsl.ir.nodes import DiscreteProgram, Group
-from eosdsl.ir.quantities import Call
+from eosdsl.ir.nodes import Amount, DiscreteProgram, Group
+from eosdsl.ir.quantities import Call, Word
 from eosdsl.ir.schedule import BoundGroup, Schedule, Site, SiteAmount, SiteReduction
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
@@ -100,13 +100,15 @@ def _collisions(placed: list[PlacedStep]) -> Iterator[Diagnostic]:
 
 
 def _default_findings(placed: list[PlacedStep], reductions: tuple[SiteReduction, ...]) -> Iterator[Diagnostic]:
-    """Which score was taken where none is written; silent where the pick reads no score."""
+    """Which score was taken where none is written; silent where the pick reads no score, or nothing is kept."""
     taken: dict[tuple[int, int], dict[str, list[Site]]] = {}
     groups: dict[tuple[int, int], Group] = {}
     for one, reduction in zip(placed, reductions, strict=True):
         for number, group in enumerate(one.step.groups):
             bound = reduction.groups[number]
             if group.score is not None or not isinstance(bound.score, Call) or not uses_score(bound):
+                continue
+            if group.budget.verb == "remove" and all(_is_all(amount) for amount in group.budget.amounts):
                 continue
             key = (one.statement, number)
             groups[key] = group
@@ -117,6 +119,10 @@ def _default_findings(placed: list[PlacedStep], reductions: tuple[SiteReduction,
             where = f" at {sites_name(sites)}" if len(sites_by_score) > 1 else ""
             message = f"no `by` is written: tokens are ranked by {text}{where}"
             yield info("I0341", message, groups[key].budget.span or groups[key].span, f"by {text}")
+
+
+def _is_all(amount: Amount) -> bool:
+    return isinstance(amount.value, Word) and amount.value.name == "all"
 
 
 def _missing_needs(reduction: SiteReduction, facts: ModelFacts) -> Iterator[Diagnostic]:

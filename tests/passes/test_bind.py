@@ -97,6 +97,10 @@ def test_default_scores(site: str, model: str, score: str) -> None:
     assert score in found[0].message
 
 
+def test_nothing_is_ranked_where_nothing_stays() -> None:
+    assert bind(program_of("at layer 8: remove all"), facts("llava"))[1] == []
+
+
 def test_defaults_that_differ_over_sites_are_told_apart() -> None:
     _, found = bind(program_of("at layers 0..3: retain 50%, 40%, 30%, 20%"), facts("llava"))
     assert [d.message.partition("ranked by ")[2] for d in found] == [
