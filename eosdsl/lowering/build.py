@@ -37,7 +37,8 @@ class Lowered:
 
     first_site: the first reduced layer, None without any; recount: what an image of any size is to have at every
     reduction;
-    tower: where there are reductions in it; split: layers that are run in halves; attending: how layers attend.
+    tower: where there are reductions in it; split: layers that are run in halves; attending: how layers attend;
+    reads_grid: whether a reduction in the decoder goes by rows and columns of the image.
     """
 
     graph: fx.GraphModule
@@ -46,6 +47,7 @@ class Lowered:
     tower: LoweredTower | None = None
     split: tuple[nn.Module, ...] = ()
     attending: Attending = CAUSAL
+    reads_grid: bool = False
 
 
 def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower]) -> Lowered:
@@ -68,7 +70,8 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     first = placed[0].boundary if placed else None
     if first is not None:
         refuse_devices([*anatomy.layers, *(lowered_tower.tower.layers if lowered_tower is not None else ())])
-    return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split), anatomy.attending)
+    reads_grid = any(one.reducer.plan.reads_grid for one in placed)
+    return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split), anatomy.attending, reads_grid)
 
 
 def build_encoder(schedule: Schedule, tower: Tower) -> Lowered:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from eosdsl.ir.nodes import Amount
 from eosdsl.ir.quantities import Call, Quantity
 from eosdsl.ir.schedule import BoundGroup, Schedule, SiteAmount, SiteReduction
-from eosdsl.lowering.images import Decided, Wanted
+from eosdsl.lowering.images import Decided, Grid, Wanted
 from eosdsl.lowering.steps import Recount
 from eosdsl.passes.infer_tokens import ImageTokens, is_adaptive, token_flow
 
@@ -21,13 +21,15 @@ def counting(schedule: Schedule) -> Recount:
     known = schedule.model
 
     @lru_cache(maxsize=256)
-    def recount(original: int, decided: Decided) -> Wanted:
+    def recount(original: int, decided: Decided, grid: Grid = "usual") -> Wanted:
         usual = original == known.visual_tokens
+        if grid == "usual":
+            grid = known.grid if usual else None
         image = ImageTokens(
             original,
             known.patches if usual else original * known.merge_area,
             known.merge_area,
-            known.grid if usual else None,
+            grid,
         )
         reductions = tuple(_with_decision(one, dict(decided).get(i)) for i, one in enumerate(schedule.reductions))
         most, least = token_flow(reductions, image), token_flow(reductions, image, least=True)

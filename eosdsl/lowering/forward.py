@@ -16,10 +16,10 @@ from transformers.utils.output_capturing import capture_outputs
 from eosdsl.lowering.attending import Attending
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
-from eosdsl.lowering.images import Layout
+from eosdsl.lowering.images import Grid, Images, Layout
 from eosdsl.lowering.late import AddLate, all_rows, by_image
 from eosdsl.lowering.masks import READY, entering_mask
-from eosdsl.lowering.places import gathered, incoming
+from eosdsl.lowering.places import gathered, grids, incoming
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.static_cache import rows_before
 from eosdsl.lowering.stream import Stream
@@ -59,7 +59,7 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         if first_site is not None and ENTRY not in kwargs:
             refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
         entry = kwargs.pop(ENTRY, Entry())
-        layout = _counted(entry.layout, lowered)
+        layout = _counted(entry.layout, lowered, position_ids)
         if (input_ids is None) ^ (inputs_embeds is not None):
             raise ValueError("You must specify exactly one of input_ids or inputs_embeds")
         if inputs_embeds is None:
@@ -125,14 +125,24 @@ def entering_stream(
     )
 
 
-def _counted(layout: Layout | None, lowered: Lowered) -> Layout | None:
+def _counted(layout: Layout | None, lowered: Lowered, position_ids: Tensor | None) -> Layout | None:
     """The layout with what the schedule wants of each image."""
     if layout is None:
         return None
-    images = layout.images
+    images = replace(layout.images, grids=_grids(layout.images, lowered, position_ids))
     decided = ((),) * len(images.counts) if layout.arrival is None else layout.arrival.decided
-    wanted = tuple(lowered.recount(one, own) for one, own in zip(images.originals, decided, strict=True))
+    shaped = zip(images.originals, decided, images.shapes, strict=True)
+    wanted = tuple(lowered.recount(one, own, grid) for one, own, grid in shaped)
     return replace(layout, images=replace(images, wanted=wanted, decided=decided))
+
+
+def _grids(images: Images, lowered: Lowered, position_ids: Tensor | None) -> tuple[Grid, ...]:
+    """The grids of images that may have any: positions of three axes tell them, where a reduction asks."""
+    if position_ids is None or position_ids.ndim == 2:
+        return images.grids
+    if not lowered.reads_grid:
+        return (None,) * len(images.counts)
+    return grids(incoming(position_ids)[0], images.batch, images.rows, images.counts)
 
 
 def with_images(stream: Stream, layout: Layout) -> Stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 Wanted = tuple[tuple[int | None, ...], ...]
 """Anchors of an image by reduction and group; None where the image decides."""
+
+Grid = tuple[int, int] | Literal["usual"] | None
+"""Rows and columns of an image's tokens; `usual`: those of the model's usual image, if it has as many tokens; None: it
+has no grid.
+"""
 
 Decided = tuple[tuple[int, int], ...]
 """(place of a reduction, tokens it kept of an image) where the number was the image's to decide."""
@@ -34,6 +39,7 @@ class Images:
     start. `ascending`: rows of an image stand in the order of `index`. `wanted[g]`: what each image is to have at the
     reductions of the schedule, counted ahead so that no graph has to; `decided[g]`: what adaptive ones decided.
     `later`: features [G, N, D] that the decoder adds to these rows behind its first layers, one for each (`late.py`).
+    `grids`: of the unreduced images, empty where all are usual.
     """
 
     batch: Tensor
@@ -48,6 +54,12 @@ class Images:
     wanted: tuple[Wanted, ...] = ()
     decided: tuple[Decided, ...] = ()
     later: tuple[Tensor, ...] = ()
+    grids: tuple[Grid, ...] = ()
+
+    @property
+    def shapes(self) -> tuple[Grid, ...]:
+        """The grid of every image."""
+        return self.grids or ("usual",) * len(self.counts)
 
 
 @dataclass(frozen=True)

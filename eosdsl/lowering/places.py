@@ -6,8 +6,10 @@ axes first, and sometimes a fourth in front of them, of the rows counted as text
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -43,6 +45,19 @@ def gathered(positions: Tensor, rows: Tensor) -> Tensor:
 def on_axes(position: Tensor, like: Tensor) -> Tensor:
     """Positions [1 or B, L] that hold on every axis, with as many axes as `like` has."""
     return position if like.ndim == 2 else position[:, :, None].expand(-1, -1, like.shape[2])
+
+
+def grids(positions: Tensor, batch: Tensor, rows: Tensor, counts: Sequence[int]) -> tuple[tuple[int, int] | None, ...]:
+    """Rows and columns of images whose tokens stand at `rows` [G, N] of sequences `batch` [G], counts[g] of them.
+
+    positions [1 or B, L, 3]. None for a video, and wherever tokens do not fill a rectangle. Costs a transfer.
+    """
+    own = batch if positions.shape[0] > 1 else torch.zeros_like(batch)
+    found: list[tuple[int, int] | None] = []
+    for placed, count in zip(positions[own[:, None], rows].cpu(), counts, strict=True):
+        frames, down, across = (len(axis.unique()) for axis in placed[:count].unbind(1))
+        found.append((down, across) if frames == 1 and down * across == count else None)
+    return tuple(found)
 
 
 def reached(positions: Tensor) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,15 +14,20 @@ from eosdsl.ir.quantities import Quantity
 from eosdsl.ir.schedule import SiteReduction
 from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.cut import Cutting, cut
-from eosdsl.lowering.images import Decided, Images, Wanted
+from eosdsl.lowering.images import Decided, Grid, Images, Wanted
 from eosdsl.lowering.probes import Readings, inputs_of, layers_of
+from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
 from eosdsl.operators.base import Probe, Reduction, Tokens
 from eosdsl.operators.bound import GroupOperators, bind_groups
 from eosdsl.operators.needs import probes as probes_of
 from eosdsl.operators.reduce import reduce_bound
 
-Recount = Callable[[int, Decided], Wanted]
+
+class Recount(Protocol):
+    """What an image of so many tokens, decided so far and of this grid, is to have at every reduction."""
+
+    def __call__(self, original: int, decided: Decided, grid: Grid = "usual") -> Wanted: ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,11 @@ class Plan:
     @cached_property
     def absorbs(self) -> bool:
         return any(group.absorbs for group in self.groups)
+
+    @cached_property
+    def reads_grid(self) -> bool:
+        """Whether choosing or absorbing goes by rows and columns of the image."""
+        return any(operator.reads_grid for group in self.groups for operator in group.operators())
 
     @property
     def reorders(self) -> bool:
@@ -139,14 +150,31 @@ def _decided(plan: Plan, images: Images) -> Images:
     """Images with the counts of later reductions made anew, now that it is known what they kept here."""
     before = images.decided or ((),) * len(images.counts)
     decided = tuple((*own, (plan.place, count)) for own, count in zip(before, images.counts, strict=True))
-    wanted = tuple(plan.recount(one, own) for one, own in zip(images.originals, decided, strict=True))
+    shaped = zip(images.originals, decided, images.shapes, strict=True)
+    wanted = tuple(plan.recount(one, own, grid) for one, own, grid in shaped)
     return replace(images, decided=decided, wanted=wanted)
 
 
-def _tokens(plan: Plan, stream: Stream, readings: Readings) -> Tokens:
-    images, grid = stream.images, plan.grid
-    assert images is not None
+def _grid(plan: Plan, images: Images) -> tuple[int, int] | None:
+    """The grid that all images have. Raises SpecError (E0431) where a reduction reads it and they have several."""
+    shapes = set(images.shapes)
+    if len(shapes) > 1 and plan.reads_grid:
+        refuse(
+            "E0431",
+            "images of several shapes in one forward cannot be reduced by their grid",
+            "give images of one shape in a call, or choose tokens without `grid` and `window`",
+        )
+    shape = shapes.pop() if len(shapes) == 1 else None
+    if shape != "usual":
+        return shape
+    grid = plan.grid
     whole = grid is not None and all(original == grid[0] * grid[1] for original in images.originals)
+    return grid if whole else None
+
+
+def _tokens(plan: Plan, stream: Stream, readings: Readings) -> Tokens:
+    images = stream.images
+    assert images is not None
     return Tokens(
         hidden=stream.hidden[images.batch[:, None], images.rows],
         sizes=images.sizes,
@@ -157,6 +185,6 @@ def _tokens(plan: Plan, stream: Stream, readings: Readings) -> Tokens:
         attention=readings.attention,
         text=readings.text,
         text_valid=readings.text_valid,
-        grid=grid if whole else None,
+        grid=_grid(plan, images),
         ascending=images.ascending,
     )

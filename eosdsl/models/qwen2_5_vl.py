@@ -30,7 +30,8 @@ def read(config: Config, name: str) -> ModelFacts:
         windowed_layers=tuple(i for i in range(layers) if i not in full),
     )
     merge = section.count("spatial_merge_size")
-    return family_facts(config, name, "qwen2_5_vl", decoder(config, "qwen2_5_vl_text"), encoder, merge)
+    known = family_facts(config, name, "qwen2_5_vl", decoder(config, "qwen2_5_vl_text"), encoder, merge)
+    return known.model_copy(update={"tower_refused": f"most layers attend within windows, and {known.tower_refused}"})
 
 
 PROFILE = Profile(

@@ -11,6 +11,10 @@ from eosdsl.models.facts import DecoderFacts, EncoderFacts, ModelFacts, Projecto
 from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 
+MERGER = (
+    "its merger joins 2 by 2 patches, groups that a reduction in front of it would break up; "
+    "`input` reduces what the merger gives"
+)
 USUAL_SIDE = 672  # pixels
 TORCH = TorchNames(vision_tower="model.visual", vision_layers="blocks", projector="model.visual.merger")
 _VISION = {
@@ -51,6 +55,7 @@ def family_facts(
         visual_tokens=side * side,
         image_token_id=config.token("image_token_id") or 151655,
         dtype_bytes=config.bytes_per_value(),
+        tower_refused=MERGER,
     )
 
 

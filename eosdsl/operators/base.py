@@ -156,6 +156,8 @@ class Operator(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: ClassVar[str]
+    reads_grid: ClassVar[bool] = False
+    """Whether it goes by rows and columns of the image."""
 
     def probes(self) -> frozenset[Probe]:
         """What it must be given besides the hidden state."""

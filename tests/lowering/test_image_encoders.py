@@ -54,7 +54,8 @@ class Alone:
 def _classifier() -> Any:
     from transformers import ViTConfig, ViTForImageClassification
 
-    return ViTForImageClassification(ViTConfig(**{**_SIZES, "num_labels": 7}))
+    labels: dict[str, Any] = {**_SIZES, "num_labels": 7}
+    return ViTForImageClassification(ViTConfig(**labels))
 
 
 def _clip() -> Any:

@@ -23,6 +23,7 @@ class Grid(Pick):
     """
 
     name: ClassVar[str] = "grid"
+    reads_grid: ClassVar[bool] = True
 
     size: tuple[int, int] = Field(description="rows by columns of a cell, like 2x2")
 
