@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test test-fast test-slow lint format golden bench pictures clean
+.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,13 @@ golden: $(READY) ## check the operators against reference tensors: make golden D
 bench: $(READY) ## measure the operators against loops written from the papers, and the language against lark
 	OMP_NUM_THREADS=1 $(PY) benchmarks/operators.py --quick
 	$(PY) benchmarks/language.py
+
+# Interrupted, it goes on; with other QUESTIONS it starts anew in a folder of its own.
+QUESTIONS ?= 50
+baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 64, 16 of 576 tokens: docs/results.md (an hour)
+	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval --suite methods --model tiny-llava --tasks all --budgets 192,128,64,16 \
+		--questions $(QUESTIONS) --batch 50 --out build/baselines-$(QUESTIONS) --compare published
+	$(PY) -m eosdsl.evaluating.baselines build/baselines-$(QUESTIONS) docs
 
 pictures: $(READY) ## draw the pictures of the README again
 	@$(PY) -c 'from eosdsl.zoo.small_llava import ensure; ensure("demo/small-llava")'

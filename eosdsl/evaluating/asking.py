@@ -42,7 +42,7 @@ class Panel:
 
     def __init__(self, model: Any, processor: Any, facts: ModelFacts, sides: Sequence[Side], asking: Asking) -> None:
         self.model, self.processor, self.facts, self.sides, self.asking = model, processor, facts, tuple(sides), asking
-        self._tower = SharedTower(model, facts.family)
+        self._tower = SharedTower(model, facts)
         self._compiled: dict[str, Compiled] = {}
         self._inputs: dict[Any, Any] = {}
         for side in sides:

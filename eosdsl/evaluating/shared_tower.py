@@ -8,14 +8,15 @@ from functools import wraps
 from typing import Any
 
 from eosdsl.lowering.anatomy import dissect
+from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 
 
 class SharedTower:
     """Remembers the image features of one batch at a time. `forget` before another batch is asked."""
 
-    def __init__(self, model: Any, family: str) -> None:
-        self._vlm: Any = dissect(model, profiles()[family].torch).vlm
+    def __init__(self, model: Any, facts: ModelFacts) -> None:
+        self._vlm: Any = dissect(model, profiles()[facts.family], facts).vlm
         self._features: Any = None
 
     def forget(self) -> None:
