@@ -69,7 +69,10 @@ def entering(
     if pixels and not _encoded(call):
         call["mm_encoder_outputs"] = {kind: _features(anatomy.vlm, kind, call) for kind in pixels}
         call.update({_PIXELS[kind]: None for kind in pixels})
-    return {**call, ENTRY: _entry(anatomy, call, noted=noted)}
+    entry = _entry(anatomy, call, noted=noted)
+    if noted and entry.layout is not None:
+        call["mm_encoder_outputs"] = as_the_model_takes_them(call["mm_encoder_outputs"])
+    return {**call, ENTRY: entry}
 
 
 def _by_name(vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +99,6 @@ def _features(vlm: Any, kind: str, call: dict[str, Any]) -> Any:
 def _entry(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Entry:
     mask = call.get("attention_mask")
     layout = _layout(anatomy, call, noted=noted)
-    if noted and layout is not None:
-        call["mm_encoder_outputs"] = as_the_model_takes_them(call["mm_encoder_outputs"])
     return Entry(layout, mask if isinstance(mask, Tensor) else None, _blocks(anatomy, call, layout))
 
 
