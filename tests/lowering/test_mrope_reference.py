@@ -11,8 +11,9 @@ import pytest
 import torch
 from eager_reference import Rows, pick
 from every_family import FAMILIES
-from families import Inputs
+from families import END, START, VIDEO, Inputs, batch
 from mrope_reference import MropeReference
+from tiny_models import IMAGE
 from torch import Tensor
 
 import eosdsl
@@ -133,3 +134,22 @@ def test_logits_equal_those_of_the_reference(
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-4)
     if site is not None:
         assert (steps(model, inputs) - expected).abs().max() > 0.01
+
+
+@families
+@pytest.mark.parametrize("spec", ["at layer 2: retain 25% via merge", "at layer 2: retain 50% with positions: compact"])
+def test_a_static_cache_gives_the_same(name: str, spec: str) -> None:
+    """Images and a video of other sizes in one batch, positions on three axes, layers of other lengths."""
+    family = FAMILIES[name]
+    inputs = batch([family.prompt([3, "wide", 5], 1), family.prompt([1, "video", 2, "usual", 9], 2)])
+    wanted: dict[str, Any] = {
+        "max_new_tokens": 3,
+        "do_sample": False,
+        "output_logits": True,
+        "return_dict_in_generate": True,
+        "suppress_tokens": [START, END, VIDEO, IMAGE],
+    }
+    with eosdsl.compile(spec, family.build("sdpa")) as compiled:
+        expected = torch.stack(compiled.generate(**inputs, **wanted).logits)
+        static = compiled.generate(**inputs, **wanted, cache_implementation="static", disable_compile=True)
+    torch.testing.assert_close(torch.stack(static.logits), expected, atol=1e-4, rtol=1e-4)
