@@ -95,6 +95,21 @@ def test_a_prefix_must_be_named() -> None:
     assert "token_type_ids" in caught.value.diagnostics[0].message
 
 
+@pytest.mark.parametrize("family", ["gemma3", "paligemma", "aya_vision", "mistral3_sliding"])
+def test_flex_attention_sees_the_same(family: str) -> None:
+    """Windows over positions and blocks in the format of another implementation; run eagerly, it is a compiled
+    kernel.
+    """
+    model = FAMILIES[family].build("sdpa")
+    inputs = FAMILIES[family].prompt([3, "usual", 5, "usual", 6], 4)
+    spec = "at layers 1, 3: retain 50%, 1/4 via mix(merge, prune)"
+    with eosdsl.compile(spec, model) as compiled:
+        expected = compiled(**inputs).logits
+    model.set_attn_implementation({"text_config": "flex_attention"})
+    with torch.compiler.set_stance("force_eager"), eosdsl.compile(spec, model) as compiled:
+        torch.testing.assert_close(compiled(**inputs).logits, expected, atol=1e-4, rtol=1e-4)
+
+
 def test_windows_under_flash_attention_are_refused() -> None:
     model = FAMILIES["gemma3"].build("sdpa")
     model.model.language_model.config._attn_implementation = "flash_attention_2"
