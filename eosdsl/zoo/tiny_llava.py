@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 WIDTH = 128
 LAYERS = 8
-READ_LAYERS = 4
+READ_LAYERS = 5
 """The first stage learns to read with so many layers; the others come between them later, as identities."""
 TOWER_LAYERS, USED_LAYERS = 4, 3
 """As in LLaVA-1.5 the features are taken before the tower's last layer."""
 PATCH, SIDE = 8, 96
+ROPE_THETA = 1e6
+"""Half of the frequencies then hardly turn within a sequence: content is looked up there wherever it stands."""
 MEAN, STD = (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)
 CHAT_TEMPLATE = (
     "{% set images = namespace(seen=0) %}"
@@ -50,6 +52,7 @@ def text_config(layers: int = LAYERS) -> LlamaConfig:
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         pad_token_id=PAD,
         bos_token_id=BOS,
         eos_token_id=EOS,

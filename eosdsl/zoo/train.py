@@ -28,8 +28,8 @@ class Recipe:
     """How a model is trained. The paces are upper limits: a stage ends sooner once its target is reached."""
 
     seed: int = 0
-    read: Pace = field(default_factory=lambda: Pace(steps=20_000, cool=500, muon=1.5e-2, adam=2e-3))
-    align: Pace = field(default_factory=lambda: Pace(steps=4_000, cool=1_500, muon=8e-3, adam=2e-3))
+    read: Pace = field(default_factory=lambda: Pace(steps=20_000, cool=800, muon=1.2e-2, adam=2e-3))
+    align: Pace = field(default_factory=lambda: Pace(steps=4_000, cool=1_500, muon=8e-3, adam=2e-3, decay=0.0))
     join: Pace = field(default_factory=lambda: Pace(steps=3_000, cool=800, muon=4e-3, adam=8e-4))
     questions: int = 200
     """Held-out questions a family in the card."""

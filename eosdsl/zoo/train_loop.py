@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from eosdsl.writing import file_in_one_piece
 from eosdsl.zoo.train_read import Hits
@@ -28,12 +28,15 @@ _SAVE_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a stage may take and how fast it learns: steps at most, steps of cooling down, learning rates."""
+    """How long a stage may take and how fast it learns: steps at most, steps of cooling down, learning rates, and how
+    fast matrices are drawn back to where they began (times the learning rate). Without that they grow until attention
+    is all or nothing, and no skill emerges any more; drawn to zero, prepared heads are gone before they are needed."""
 
     steps: int
     cool: int
     muon: float
     adam: float
+    decay: float = 0.3
 
 
 @dataclass
@@ -91,12 +94,13 @@ def run_stage(stage: Stage, folder: Path, seed: int, report: Report, stop_after:
     optimizers = _optimizers(stage)
     path = folder / f"{stage.name}.pt"
     rng, progress = Random(f"{stage.name}/{seed}"), Progress()
+    start = [parameter.detach().clone() for parameter in optimizers[0].param_groups[0]["params"]]
     if path.exists():
         progress = _resume(path, stage, optimizers, rng)
     started = saved = time.monotonic()
     while not _done(stage, progress):
         begun = time.monotonic()
-        loss = _one_step(stage, optimizers, rng, progress)
+        loss = _one_step(stage, optimizers, start, rng, progress)
         now = time.monotonic()
         progress.seconds += now - begun
         report(stage.name, progress, loss)
@@ -129,7 +133,9 @@ def _optimizers(stage: Stage) -> tuple[torch.optim.Optimizer, torch.optim.Optimi
     )
 
 
-def _one_step(stage: Stage, optimizers: tuple[torch.optim.Optimizer, ...], rng: Random, progress: Progress) -> float:
+def _one_step(
+    stage: Stage, optimizers: tuple[torch.optim.Optimizer, ...], start: list[Tensor], rng: Random, progress: Progress
+) -> float:
     share = _rate(stage.pace, progress)
     for optimizer, rate in zip(optimizers, (stage.pace.muon, stage.pace.adam), strict=True):
         for group in optimizer.param_groups:
@@ -138,6 +144,9 @@ def _one_step(stage: Stage, optimizers: tuple[torch.optim.Optimizer, ...], rng: 
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()
+    with torch.no_grad():
+        for parameter, begun in zip(optimizers[0].param_groups[0]["params"], start, strict=True):
+            parameter.lerp_(begun, share * stage.pace.muon * stage.pace.decay)
     progress.step += 1
     progress.count(hits)
     if progress.cooling is None and (stage.advance(progress) or progress.step >= stage.pace.steps - stage.pace.cool):

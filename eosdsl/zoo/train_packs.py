@@ -60,7 +60,7 @@ class PackKind:
 
 
 _FIRST: Mapping[Family, float] = {_ATTR: 3, _EXIST: 1}
-_LOOKUPS: Mapping[Family, float] = {_ATTR: 2, _EXIST: 3, _POSITION: 3, _COUNT: 2}
+_LOOKUPS: Mapping[Family, float] = {_ATTR: 2, _EXIST: 3, _POSITION: 4, _COUNT: 2, _RELATION: 3}
 _ALL: Mapping[Family, float] = {_EXIST: 3, _ATTR: 3, _RELATION: 6, _COUNT: 5, _COMPARE: 4, _POSITION: 2}
 LEVELS: tuple[tuple[PackKind, ...], ...] = (
     (
@@ -69,21 +69,22 @@ LEVELS: tuple[tuple[PackKind, ...], ...] = (
         PackKind("photo", 2, 1, 8, {_PHOTO: 1}),
     ),
     (
-        PackKind("objects", 5, 24, 30, _LOOKUPS),
+        PackKind("objects", 4, 24, 30, _LOOKUPS),
         PackKind("prior", 1, 4, 12, {_PRIOR: 1}),
-        PackKind("text", 5, 4, 40, {_OCR: 1}),
+        PackKind("text", 6, 4, 30, {_OCR: 1}),
         PackKind("chart", 3, 7, 46, {_CHART: 1}),
         PackKind("needle", 3, 3, 20, {_NEEDLE: 1}),
         PackKind("photo", 2, 1, 16, {_PHOTO: 1}),
+        PackKind("multi", 4, 16, 24, {_MULTI: 1}),
     ),
     (
-        PackKind("objects", 6, 28, 44, _ALL),
+        PackKind("objects", 4, 28, 40, _ALL),
         PackKind("prior", 1, 4, 12, {_PRIOR: 1}),
-        PackKind("text", 5, 4, 44, {_OCR: 1}),
-        PackKind("chart", 3, 7, 46, {_CHART: 1}),
-        PackKind("needle", 3, 3, 30, {_NEEDLE: 1}),
-        PackKind("photo", 2, 1, 24, {_PHOTO: 1}),
-        PackKind("multi", 3, 16, 36, {_MULTI: 1}),
+        PackKind("text", 8, 4, 40, {_OCR: 1}),
+        PackKind("chart", 2, 7, 46, {_CHART: 1}),
+        PackKind("needle", 2, 3, 30, {_NEEDLE: 1}),
+        PackKind("photo", 1, 1, 24, {_PHOTO: 1}),
+        PackKind("multi", 5, 18, 32, {_MULTI: 1}),
     ),
     (
         PackKind("objects", 5, 28, 144, _ALL),
@@ -97,7 +98,7 @@ LEVELS: tuple[tuple[PackKind, ...], ...] = (
 )
 """What a step holds: first one kind of lookup, then all of them in small scenes, then everything on part of the cells,
 then on all of them. A skill that is not there yet only makes noise for one that is about to emerge."""
-DIFFICULTIES = (Difficulty(objects=(1, 3)), Difficulty(objects=(1, 4)), Difficulty(), Difficulty())
+DIFFICULTIES = (Difficulty(objects=(1, 3)), Difficulty(objects=(1, 4), length=(1, 2)), Difficulty(), Difficulty())
 TEMPLATES = ("short", "short", "short", "train")
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in LEVELS[-1] for family in kind.families))
 

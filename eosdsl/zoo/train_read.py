@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM
 
-from eosdsl.tasks.scene import CELL_COLORS, KINDS
 from eosdsl.zoo.train_batch import BETWEEN, IGNORE, PREFIX, Batch
 from eosdsl.zoo.train_tokens import BOS, TOKEN_IDS, Codes
 
-_WORD_SCALE = 0.7
-_HEAD_SHARE = 0.1
-_COPY_SHARE = 0.5
 Hits = dict[str, list[int]]
 """Per family: questions answered rightly, questions asked."""
 
@@ -86,29 +80,3 @@ def oracle_cells(codes: Codes, batch: Batch, noise: float) -> Tensor:
     cells = codes(batch.kinds, batch.colors, batch.parts, batch.cells)
     return cells + noise * torch.randn_like(cells)
 
-
-def prepare(model: LlamaForCausalLM, codes: Codes) -> None:
-    """Initial weights from which looking something up by its colour emerges sooner.
-
-    The embedding of a word for a kind or colour is the code of that kind or colour, keys equal queries (like attends
-    to like), outputs undo values (what is attended to is copied), and the head compares with the embeddings.
-    Mimetic initialisation: Trockman and Kolter, 2023.
-    """
-    with torch.no_grad():
-        words = model.model.embed_tokens.weight
-        words.normal_(0, _WORD_SCALE)
-        for names, table in ((KINDS, codes.kind), (CELL_COLORS, codes.color)):
-            for index, word in enumerate(names):
-                if word in TOKEN_IDS:
-                    words[TOKEN_IDS[word]] = table[index]
-        model.lm_head.weight.copy_(_HEAD_SHARE * words)
-        layers: Any = model.model.layers
-        for layer in layers:
-            for name, parameter in layer.named_parameters():
-                if parameter.ndim == 2:
-                    parameter.normal_(0, parameter.shape[1] ** -0.5)
-                if "down_proj" in name:
-                    parameter.zero_()
-            attention = layer.self_attn
-            attention.k_proj.weight.copy_(attention.q_proj.weight)
-            attention.o_proj.weight.copy_(_COPY_SHARE * attention.v_proj.weight.T)

@@ -21,7 +21,8 @@ def ids(text: str) -> list[int]:
 
 
 class Codes(nn.Module):
-    """Fixed random codes: a cell's oracle token is kind + colour + part + row + column, each of rms `scale`.
+    """Fixed random codes: a cell's oracle token is kind + colour + part + row + column + cell, each of rms `scale`.
+    The last is the same for all: it tells cells from words.
 
     Fixed, so that the tower can learn to produce them while the language model learns to read them.
     """
@@ -31,6 +32,7 @@ class Codes(nn.Module):
     part: Tensor
     row: Tensor
     col: Tensor
+    cell: Tensor
 
     def __init__(self, width: int, seed: int = 0, scale: float = 0.6) -> None:
         super().__init__()
@@ -38,11 +40,12 @@ class Codes(nn.Module):
         sizes = {"kind": len(KINDS), "color": len(CELL_COLORS), "part": len(PARTS), "row": GRID, "col": GRID}
         for name, size in sizes.items():
             self.register_buffer(name, scale * torch.randn(size, width, generator=generator))
+        self.register_buffer("cell", scale * torch.randn(width, generator=generator))
 
     def forward(self, kinds: Tensor, colors: Tensor, parts: Tensor, cells: Tensor) -> Tensor:
         """Oracle tokens [..., width] of cells with these labels; `cells` numbers them in reading order."""
         place = self.row[cells // GRID] + self.col[cells % GRID]
-        return self.kind[kinds] + self.color[colors] + self.part[parts] + place
+        return self.kind[kinds] + self.color[colors] + self.part[parts] + place + self.cell
 
 
 def pad(rows: Sequence[Sequence[int]], length: int, value: int) -> list[list[int]]:
