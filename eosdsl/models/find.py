@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from eosdsl.models.profiles import shipped
 from eosdsl.reading import os_error_diagnostic
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+TRAINED = Path(__file__).resolve().parents[1] / "zoo" / "weights"
+"""Folders of the models that come with the package, weights and all, each under its name."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Found:
 
 
 def find_model(model: str | os.PathLike[str]) -> Found:
-    """The config that a name, folder, config file or hub id stands for. A shipped name comes before a folder.
+    """The config that a name, folder, config file or hub id stands for. A name of the package's comes before a folder.
 
     Raises:
         SpecError: E0641 no such folder, E0642 unknown name, E0643 a folder without config, E0646 broken JSON, E0647 a
@@ -39,6 +42,8 @@ def find_model(model: str | os.PathLike[str]) -> Found:
     known = shipped()
     if text in known:
         return Found(known[text].name, read_config(CONFIGS / known[text].file))
+    if text in trained():
+        return Found(text, read_config(TRAINED / text / "config.json"), TRAINED / text)
     path = Path(text).expanduser()
     if _exists(path):
         return _local(path)
@@ -46,7 +51,13 @@ def find_model(model: str | os.PathLike[str]) -> Found:
         raise SpecError([error("E0641", f"no such model folder: {text}")])
     if is_hub_id(text):
         return Found(text, read_config(hub_config(text)), hub_id=text)
-    raise _unknown(text, tuple(known))
+    raise _unknown(text, (*known, *trained()))
+
+
+@cache
+def trained() -> tuple[str, ...]:
+    """Names of the models that come with the package, weights and all."""
+    return tuple(sorted(path.parent.name for path in TRAINED.glob("*/config.json")))
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.models.facts import ModelFacts
-from eosdsl.models.find import find_model
+from eosdsl.models.find import find_model, trained
 from eosdsl.models.profile import Profile
 from eosdsl.models.profiles import profile_of_type, profiles, shipped
 
@@ -36,8 +36,8 @@ def facts(model: Any) -> ModelFacts:
 
 
 def names() -> tuple[str, ...]:
-    """Names and aliases of the models whose configs come with the package."""
-    return tuple(shipped())
+    """Names and aliases of the models that come with the package, by their configs alone or with weights."""
+    return (*shipped(), *trained())
 
 
 def profile_for(model: Any) -> Profile:

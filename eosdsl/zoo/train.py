@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
+from transformers import LlavaForConditionalGeneration
 
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.writing import folder_in_one_piece
 from eosdsl.zoo.small_llava import CARD
 from eosdsl.zoo.tiny_llava import processor
+from eosdsl.zoo.train_card import card, halve, readme
 from eosdsl.zoo.train_evaluate import Score, evaluate
-from eosdsl.zoo.train_loop import Pace, Report, load_stage, run_stage
+from eosdsl.zoo.train_loop import Pace, Report, history, load_stage, run_stage
 from eosdsl.zoo.train_stages import Align, Join, Read
 
 NAMES = ("tiny-llava",)
@@ -28,9 +29,9 @@ class Recipe:
     """How a model is trained. The paces are upper limits: a stage ends sooner once its target is reached."""
 
     seed: int = 0
-    read: Pace = field(default_factory=lambda: Pace(steps=20_000, cool=800, muon=1.2e-2, adam=2e-3))
+    read: Pace = field(default_factory=lambda: Pace(steps=20_000, cool=450, muon=1.2e-2, adam=2e-3))
     align: Pace = field(default_factory=lambda: Pace(steps=4_000, cool=1_500, muon=8e-3, adam=2e-3, decay=0.0))
-    join: Pace = field(default_factory=lambda: Pace(steps=3_000, cool=800, muon=4e-3, adam=8e-4))
+    join: Pace = field(default_factory=lambda: Pace(steps=330, cool=200, muon=2.5e-3, adam=5e-4))
     questions: int = 200
     """Held-out questions a family in the card."""
 
@@ -73,7 +74,7 @@ def train(
     join = Join(plan.seed, plan.join, read, align)
     if not run_stage(join, folder, plan.seed, report, stop_after):
         return False
-    write(join, out, plan)
+    write(join, out, plan, folder)
     return True
 
 
@@ -85,36 +86,18 @@ def _refuse_unread(read: Read, align: Align, folder: Path) -> None:
         raise SpecError([error("E0667", f"join builds on {' and '.join(missing)}, not finished yet", helps=helps)])
 
 
-def write(join: Join, out: Path, recipe: Recipe) -> dict[str, Score]:
-    """Write model, processor and card, with scores on held-out questions."""
+def write(join: Join, out: Path, recipe: Recipe, folder: Path) -> dict[str, Score]:
+    """Write model, processor and card, with scores on held-out questions; `folder` holds the checkpoints."""
     join.model.set_attn_implementation({"text_config": "sdpa"})
     maker = processor()
-    scores = evaluate(join.model.eval(), maker, recipe.questions)
     with folder_in_one_piece(out, replaces=CARD) as unfinished:
         join.model.save_pretrained(unfinished)
+        halve(unfinished)
         maker.save_pretrained(unfinished)
-        (unfinished / CARD).write_text(json.dumps(card(recipe, scores), indent=2) + "\n", encoding="utf-8")
+        model = LlavaForConditionalGeneration.from_pretrained(unfinished)
+        scores = evaluate(model.eval(), maker, recipe.questions)
+        stages = {name: history(name, folder) for name in STAGES if (folder / f"{name}.pt").exists()}
+        facts = card(recipe.seed, recipe.questions, scores, stages)
+        (unfinished / CARD).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (unfinished / "README.md").write_text(readme(facts), encoding="utf-8")
     return scores
-
-
-def card(recipe: Recipe, scores: dict[str, Score]) -> dict[str, Any]:
-    """What `zoo.json` says of a trained model: where it comes from and what it can do."""
-    seeing = [score for score in scores.values() if score.needs_image]
-    return {
-        "zoo": "tiny_llava",
-        "weights": "trained",
-        "licence": "Apache-2.0",
-        "data": "eosdsl.tasks; scikit-learn's digits; photographs of scikit-image and scikit-learn",
-        "seed": recipe.seed,
-        "questions_per_family": recipe.questions,
-        "mean_accuracy": round(sum(score.accuracy for score in seeing) / len(seeing), 4),
-        "mean_blind": round(sum(score.blind for score in seeing) / len(seeing), 4),
-        "families": {name: vars_of(score) for name, score in scores.items()},
-    }
-
-
-def vars_of(score: Score) -> dict[str, float]:
-    """A score as plain numbers."""
-    return {
-        "accuracy": round(score.accuracy, 4), "blind": round(score.blind, 4), "chance": round(score.chance, 4)
-    }  # fmt: skip

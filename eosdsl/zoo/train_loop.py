@@ -119,9 +119,18 @@ def load_stage(stage: Stage, folder: Path) -> bool:
     return path.exists() and _done(stage, _resume(path, stage, _optimizers(stage), Random(0)))
 
 
+def history(name: str, folder: Path, rows: int = 24) -> dict[str, Any]:
+    """How a stage went, from its checkpoint: steps, seconds, and at most `rows` points of its learning curve."""
+    progress = torch.load(folder / f"{name}.pt", weights_only=True)["progress"]
+    curve = progress["curve"][:: max(1, len(progress["curve"]) // rows)]
+    rounded = [{key: round(value, 3) for key, value in point.items()} for point in curve]
+    return {"steps": progress["step"], "seconds": round(progress["seconds"]), "curve": rounded}
+
+
 def is_matrix(name: str, parameter: nn.Parameter) -> bool:
     """Whether Muon trains it: matrices between features, but no tables of embeddings and no output head."""
-    return parameter.ndim == 2 and not any(word in name for word in ("embed", "position", "lm_head", "summary"))
+    others = ("embed", "position", "lm_head", "summary", "hints")
+    return parameter.ndim == 2 and not any(word in name for word in others)
 
 
 def _optimizers(stage: Stage) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:

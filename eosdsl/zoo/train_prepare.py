@@ -185,5 +185,5 @@ def _find_number(queries: Tensor, keys: Tensor, ways: Directions) -> None:
 
 
 def _root(logit: float, width: int) -> float:
-    """What queries and keys are each multiplied with for such a logit, where the head divides by the root of `width`."""
+    """The factor of queries and of keys that makes such a logit in a head that divides by the root of `width`."""
     return (logit * width**0.5) ** 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+
 import torch
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM
@@ -79,4 +80,3 @@ def oracle_cells(codes: Codes, batch: Batch, noise: float) -> Tensor:
     """Oracle tokens [B, I, V, D] with noise."""
     cells = codes(batch.kinds, batch.colors, batch.parts, batch.cells)
     return cells + noise * torch.randn_like(cells)
-

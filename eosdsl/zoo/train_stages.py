@@ -18,6 +18,7 @@ from eosdsl.zoo.tiny_llava import READ_LAYERS, USED_LAYERS, WIDTH, fresh_model, 
 from eosdsl.zoo.train_align import Summary, encode, patch_loss, to_pixels
 from eosdsl.zoo.train_attention import NAME, register
 from eosdsl.zoo.train_batch import Batch, make_batch
+from eosdsl.zoo.train_hints import Hints
 from eosdsl.zoo.train_loop import Pace, Progress, Stage
 from eosdsl.zoo.train_packs import DIFFICULTIES, LEVELS, TEMPLATES, PackKind, make_pack, make_scenes
 from eosdsl.zoo.train_prepare import prepare
@@ -25,9 +26,14 @@ from eosdsl.zoo.train_read import Hits, forward, forward_blind, loss_and_hits, o
 from eosdsl.zoo.train_tokens import Codes
 
 _ORACLE_NOISE = 0.12
+_HINT_SHARE = 0.5
+_ASKED = 2
+"""The layer of `read` after which hints are asked."""
 _BLIND_SHARE = 0.2
 _ENOUGH = (0.75, 0.72, 0.88, 0.96)
 """Running mean accuracy at which a level of reading is learned."""
+GROWTH = ((0, False), (1, True), (1, False), (2, True), (2, False), (3, True), (3, False), (4, False))
+"""For each of the eight layers the one of the five that it is copied from, and whether it begins as an identity."""
 _APART = {"photo", "prior", "relation"}
 """Families that say nothing about when a level is learned: the first two are at once, the last after all others."""
 
@@ -45,12 +51,15 @@ class Read(Stage):
         self.model = LlamaForCausalLM(text_config(READ_LAYERS))
         self.model.set_attn_implementation(NAME)
         prepare(self.model, self.codes, seed)
+        self.hints = Hints(self.model.model.layers[_ASKED], WIDTH)
 
     def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model}
+        return {"model": self.model, "hints": self.hints}
 
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        return self.model.named_parameters()
+        yield from self.model.named_parameters()
+        for name, parameter in self.hints.named_parameters():
+            yield f"hints.{name}", parameter
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
         total, hits = 0.0, _no_hits()
@@ -59,7 +68,8 @@ class Read(Stage):
             packs = [make_pack(kind, rng, DIFFICULTIES[level], TEMPLATES[level]) for _ in range(kind.packs)]
             batch = make_batch(packs, kind.cells, rng)
             logits = forward(self.model, batch, oracle_cells(self.codes, batch, _ORACLE_NOISE))
-            total += _learn(logits, batch, hits)
+            hint = _HINT_SHARE * self.hints(batch, text=kind.name == "text")
+            total += _learn(logits, batch, hits, hint)
         return total, hits
 
     def advance(self, progress: Progress) -> bool:
@@ -114,7 +124,7 @@ class Align(Stage):
 
 
 class Join(Stage):
-    """Everything, on drawn scenes: the eight layers begin as the four that can read, with identities between."""
+    """Everything, on drawn scenes: the eight layers begin as the five that can read, with identities between."""
 
     name = "join"
 
@@ -175,10 +185,9 @@ def assemble(seed: int, read: Read, align: Align) -> LlavaForConditionalGenerati
     language.norm.load_state_dict(small.norm.state_dict())
     model.lm_head.load_state_dict(read.model.lm_head.state_dict())
     with torch.no_grad():
-        for index, layer in enumerate(language.layers):
-            source = small.layers[index // 2].state_dict()
-            layer.load_state_dict(source)
-            if index % 2 == 0:
+        for layer, (source, grown) in zip(language.layers, GROWTH, strict=True):
+            layer.load_state_dict(small.layers[source].state_dict())
+            if grown:
                 # an identity with the queries and keys of the layer that follows: it can grow into something
                 layer.self_attn.o_proj.weight.zero_()
                 layer.mlp.down_proj.weight.zero_()
@@ -193,9 +202,9 @@ def drawn_scenes(mix: dict[str, int], split: str, rng: Random) -> tuple[Tensor, 
     return torch.from_numpy(images), kinds, colors, parts
 
 
-def _learn(logits: Tensor, batch: Batch, hits: Hits) -> float:
+def _learn(logits: Tensor, batch: Batch, hits: Hits, more: Tensor | float = 0.0) -> float:
     loss, found = loss_and_hits(logits, batch)
-    loss.backward()
+    (loss + more).backward()
     for family, (right, asked) in found.items():
         hits[family][0] += right
         hits[family][1] += asked

@@ -47,7 +47,7 @@ def test_join_refuses_halves_that_are_not_finished(tmp_path: Path) -> None:
         train("tiny-llava", tmp_path / "out", silent, stages=("join",))
 
 
-def test_eight_layers_begin_as_the_four_that_can_read() -> None:
+def test_eight_layers_begin_as_the_five_that_can_read() -> None:
     read, align = Read(0, SHORT), Align(0, SHORT)
     with torch.no_grad():
         for _name, parameter in read.parameters():
