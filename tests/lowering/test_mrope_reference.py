@@ -86,6 +86,21 @@ def merged(how: Callable[[Tensor], Tensor]) -> Callable[[Rows], Rows]:
     return site
 
 
+def dart(rows: Rows) -> Rows:
+    """DART (arXiv 2502.11494): two pivots by the L1 norm of their keys, and for each the three tokens least like it."""
+    assert rows.keys is not None
+    visual = visual_of(rows)
+    pivots = rows.keys[:, visual].transpose(0, 1).flatten(1).norm(p=1, dim=1).topk(2).indices.tolist()
+    unit = torch.nn.functional.normalize(rows.hidden[visual], dim=1)
+    chosen = list(pivots)
+    for pivot in pivots:
+        alike = unit @ unit[pivot]
+        rest = [token for token in range(len(visual)) if token not in chosen]
+        chosen += sorted(rest, key=lambda token: float(alike[token]))[:3]
+    kept = visual[torch.tensor(chosen)]
+    return pick(rows, torch.cat([(~rows.visual).nonzero()[:, 0], kept]).sort().values)
+
+
 def mean(values: Tensor) -> Tensor:
     """Halves go up."""
     return torch.floor(values.double().mean() + 0.5).long()
@@ -116,10 +131,11 @@ def test_the_reference_is_the_full_model_without_sites(name: str, seen: str) -> 
         ("at layer 2: retain 50% by norm(hidden) via merge with positions: mean", merged(mean), 99),
         ("at layer 2: retain 50% by norm(hidden) via merge with positions: median", merged(median), 99),
         ("at layer 2: retain 50% by norm(hidden) via merge", None, 99),
+        ("at layer 2: retain 8 tokens by norm(keys, p: 1) pick repel(pivots: 2) via prune", dart, 99),
         ("at input: retain 50% by norm(hidden) via merge with positions: mean", merged(mean), 99),
         ("at layer 1: retain 50% by norm(hidden) via merge", None, 99),
     ],
-    ids=["fastv", "compact", "mean", "median", "keep", "input", "early"],
+    ids=["fastv", "compact", "mean", "median", "keep", "dart", "input", "early"],
 )
 def test_logits_equal_those_of_the_reference(
     name: str, attention: str, seen: str, spec: str, site: Callable[[Rows], Rows] | None, compact: int
