@@ -68,10 +68,11 @@ bench: $(READY) ## measure the operators against loops written from the papers, 
 	$(PY) benchmarks/language.py
 
 # Interrupted, it goes on; with other QUESTIONS it starts anew in a folder of its own.
-QUESTIONS ?= 50
-baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 64, 16 of 576 tokens: docs/results.md (an hour)
+QUESTIONS ?= 25
+baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 64, 16 of 576 tokens: docs/results.md
 	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval --suite methods --model tiny-llava --tasks all --budgets 192,128,64,16 \
-		--questions $(QUESTIONS) --batch 50 --out build/baselines-$(QUESTIONS) --compare published
+		--questions $(QUESTIONS) --batch 25 --max-new-tokens 8 --rounds 1 --compare published \
+		--out build/baselines-$(QUESTIONS)
 	$(PY) -m eosdsl.evaluating.baselines build/baselines-$(QUESTIONS) docs
 
 pictures: $(READY) ## draw the pictures of the README again
