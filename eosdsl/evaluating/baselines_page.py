@@ -219,14 +219,15 @@ def _sentence(table: _Table, budget: str) -> str:
         )
     uniform = table.at("uniform", budget)
     if uniform is not None:
-        better = [row for row in methods if row.better_than_uniform and (row.p_uniform or 1) < _ALPHA]
-        worse = [row for row in methods if row.better_than_uniform is False and (row.p_uniform or 1) < _ALPHA]
+        apart = [row for row in methods if row.p_uniform is not None and row.p_uniform < _ALPHA]
+        better = [row for row in apart if row.better_than_uniform]
+        worse = [row for row in apart if not row.better_than_uniform]
         said.append(
-            f"uniform sampling {uniform.accuracy:.1%}: {len(better)} methods are better than that and {len(worse)} "
-            f"worse (p < .05), of {len(methods)}"
+            f"uniform sampling {uniform.accuracy:.1%}: of {len(methods)} methods {len(better)} are better than that "
+            f"and {len(worse)} worse (p < .05)"
         )
     even = [row for row in methods if row.p_holm is not None and row.p_holm >= _ALPHA]
-    said.append(f"{len(even)} cannot be told from the full model")
+    said.append(f"{len(even)} cannot be told from the full model by so many questions")
     return "; ".join(said) + "."
 
 

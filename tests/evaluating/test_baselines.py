@@ -59,10 +59,10 @@ def told(smaller: float, **of_good: Any) -> str:
 
 
 def test_the_page_says_what_the_numbers_say() -> None:
-    page = told(0.6, p_uniform=0.01, better_than_uniform=True, p_holm=0.001)
+    page = told(0.6, p_uniform=0.0, better_than_uniform=True, p_holm=0.001)
     assert "plain down-sampling reaches 60.0%, 1 of 1 methods more" in page
-    assert "1 methods are better than that and 0 worse" in page
-    assert "0 cannot be told from the full model" in page
+    assert "of 1 methods 1 are better than that and 0 worse" in page
+    assert "0 cannot be told from the full model by" in page
     assert r"| `good` | **70.0%**\* ↑ 65–75, 16 |" in page
     assert "| `fastv` | (1) |" in page
     assert "1. Layers take it." in page
