@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,17 @@ EXAMPLES = """
 eosdsl compile fastv.eos --model llava --out fastv-7b         LLaVA-1.5-7B from its shipped config, no weights
 eosdsl compile fastv.eos --model ./my-llava --out fastv-mine  a model folder, with its weights
 eosdsl compile fastv.eos --model llava --set budget=64        a param overridden
+eosdsl compile fastv.eos --model ./my-llava --emit onnx       prefill for onnxruntime too; torch-export, vllm
 """
+
+
+class Emitted(StrEnum):
+    """fx: graph.py, written in any case; torch-export: prefill.pt2; onnx: prefill.onnx; vllm: vllm_retention.py."""
+
+    FX = "fx"
+    TORCH_EXPORT = "torch-export"
+    ONNX = "onnx"
+    VLLM = "vllm"
 
 
 def command(
@@ -39,6 +50,10 @@ def command(
         str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
     ] = None,
     device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    emit: Annotated[
+        list[Emitted] | None,
+        typer.Option("--emit", help="Also write it in this form into the folder; repeatable.", show_default=False),
+    ] = None,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     stdin_filename: StdinFilename = None,
@@ -60,12 +75,29 @@ def command(
         Path(out) if out is not None else Path(f"{compiled.program.name}-{Path(compiled.schedule.model.name).name}")
     )
     compiled.save_pretrained(folder)
+    for form in dict.fromkeys(emit or ()):
+        _emit(compiled, form, folder)
     if not quiet:
         say(_summary(compiled, folder, color))
     if warnings and not quiet:
         complain(warnings, source, color)
     if code := exit_code(warnings):
         raise typer.Exit(code)
+
+
+def _emit(compiled: Compiled, form: Emitted, folder: Path) -> None:
+    from eosdsl.lowering.export import export_onnx, export_torch
+    from eosdsl.serving.vllm_module import vllm_module
+    from eosdsl.writing import file_in_one_piece
+
+    if form is Emitted.TORCH_EXPORT:
+        export_torch(compiled, folder / "prefill.pt2")
+    elif form is Emitted.ONNX:
+        export_onnx(compiled, folder / "prefill.onnx")
+    elif form is Emitted.VLLM:
+        text = vllm_module(compiled.program, compiled.schedule)
+        with file_in_one_piece(folder / "vllm_retention.py") as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
 
 def _warnings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from enum import StrEnum
@@ -15,6 +16,7 @@ from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, 
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError
 
 if TYPE_CHECKING:
+    from eosdsl.ir.schedule import Schedule
     from eosdsl.source import SourceFile
 
 EXAMPLES = """
@@ -22,6 +24,7 @@ eosdsl plan fastv.eos --model llava                     on LLaVA-1.5-7B, whose c
 eosdsl plan fastv.eos --model ./my-llava                on a model folder
 eosdsl plan fastv.eos --model llava --text-tokens 512   with a longer question
 eosdsl plan fastv.eos --model llava --output-format json | jq .ratio
+eosdsl plan trim.eos --model llava --serving            whether an engine like vLLM can run it
 """
 
 
@@ -38,6 +41,9 @@ def command(
     ],
     text_tokens: Annotated[int, typer.Option("--text-tokens", min=0, help="Text tokens of the prompt.")] = 64,
     images: Annotated[int, typer.Option("--images", min=1, help="Images in the prompt.")] = 1,
+    serving: Annotated[
+        bool, typer.Option("--serving", help="Say whether a serving engine can run it, instead of what it costs.")
+    ] = False,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     output_format: Annotated[PlanFormat, typer.Option("--output-format", help="How it is printed.")] = PlanFormat.TEXT,
@@ -63,7 +69,9 @@ def command(
     schedule, _ = bound_schedule(program, model)
     made = plan_schedule(schedule, text_tokens=text_tokens, images=images)
     found += check_expectations(schedule, text_tokens=text_tokens, images=images)
-    if output_format is PlanFormat.JSON:
+    if serving:
+        say(_serving(schedule, output_format))
+    elif output_format is PlanFormat.JSON:
         say(made.to_json().rstrip())
     else:
         paint = wants_color(color, sys.stdout)
@@ -73,6 +81,16 @@ def command(
         complain(shown, source, color)
     if code := exit_code(found):
         raise typer.Exit(code)
+
+
+def _serving(schedule: Schedule, output_format: PlanFormat) -> str:
+    from eosdsl.serving.fitness import fitness
+    from eosdsl.views.serving import serving_text
+
+    answers = fitness(schedule)
+    return (
+        json.dumps(answers.to_json(), indent=2) if output_format is PlanFormat.JSON else serving_text(schedule, answers)
+    )
 
 
 def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:

@@ -39,6 +39,11 @@ def spell(program: DiscreteProgram | RelaxedProgram) -> str:
     return format_text("\n".join(_lines(program)) + "\n")
 
 
+def spell_step(step: Step) -> str:
+    """What follows the colon of an `at` statement."""
+    return _step(step).partition(": ")[2]
+
+
 def spell_value(value: Value) -> str:
     """A value as it stands in an argument."""
     match value:

@@ -93,6 +93,13 @@ CODES: dict[str, tuple[str, str]] = {
         "without it. Give `pixel_values`, or features made by `get_image_features` while the operator is "
         "attached.\n",
     ),
+    "E0455": (
+        "no mask over embeddings does what the spec does",
+        "A serving engine of vLLM's kind asks how many embeddings of an image stay, before it encodes the image, and "
+        "later for a mask of them. That fits a spec with one step `at input` (or `at layer 0`) that prunes a number "
+        "known ahead by what the embeddings themselves say: `norm`, `position`, `random`, `diverse`, `dpp` and their "
+        "like. The message says what does not fit.\n",
+    ),
     "E0457": (
         "the layers lie on several devices",
         "A reduction hands masks, positions and sizes from layer to layer, and a score reads keys of the layer in "
@@ -106,6 +113,13 @@ CODES: dict[str, tuple[str, str]] = {
         "positions, so that a window reaches as far as it did. `eager`, `sdpa` and `flex_attention` take a mask that "
         "says so; flash attention counts rows by itself, and would let rows see what they never saw. Load the model "
         'with `attn_implementation="sdpa"`.\n',
+    ),
+    "E0458": (
+        "the operator cannot be exported",
+        "An exported prefill is a program of tensors with free batch and text lengths. It works for LLaVA, for "
+        "reductions in the decoder or at its input whose counts are known ahead. Adaptive budgets, reductions in the "
+        "vision tower and other families are refused, and so is an operator that the target format lacks: the message "
+        "names it. What was written is run and compared before it takes its place.\n",
     ),
     "E0650": (
         "the model's weights cannot be loaded",

@@ -56,7 +56,7 @@ class Compiled:
         self.source = source
         self.schedule = schedule
         self.model: Any = anatomy.model
-        self._anatomy = anatomy
+        self.anatomy = anatomy
         self.lowered = lowered
         self._attachment: Attachment | EncoderAttachment | None = None
         self.attach()
@@ -75,7 +75,7 @@ class Compiled:
 
     def attach(self) -> Self:
         """Attach the operator (again). Raises SpecError (E0430) where the model carries one."""
-        anatomy = self._anatomy
+        anatomy = self.anatomy
         made = EncoderAttachment if isinstance(anatomy, Encoder) else Attachment
         self._attachment = made(anatomy, self.lowered)  # pyright: ignore[reportArgumentType]  # each its own
         return self

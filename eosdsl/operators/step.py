@@ -90,6 +90,11 @@ def apply_step(
         raise SpecError(own, SourceFile("<step>", step_text)) from problem
 
 
+def step_groups(step_text: str) -> list[BoundGroup]:
+    """The groups of a step as `apply_step` takes them, where no attention is given. SpecError as there."""
+    return [_bound_group(group, _default_score(None)) for group in read_step(step_text).groups]
+
+
 def _apply(step: Step, given: Inputs, original: int | None) -> Reduction:
     from eosdsl.operators.counts import anchor_counts
     from eosdsl.operators.inputs import is_given, tokens_of

@@ -1,0 +1,1 @@
+"""For engines that reserve room for a prompt before they encode its images."""
