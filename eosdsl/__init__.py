@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eosdsl.lowering.compile import compile as compile
     from eosdsl.operators.step import apply_step as apply_step
     from eosdsl.parsing import parse as parse
+    from eosdsl.searching.search import search as search
     from eosdsl.syntax.format import format_text as format
 
 _HOMES = {
@@ -25,12 +26,13 @@ _HOMES = {
     "plan": ("eosdsl.cost.plan", "plan"),
     "compile": ("eosdsl.lowering.compile", "compile"),
     "load": ("eosdsl.lowering.artefact", "load"),
+    "search": ("eosdsl.searching.search", "search"),
     "apply_step": ("eosdsl.operators.step", "apply_step"),
     "SpecError": ("eosdsl.diagnostics", "SpecError"),
     "Diagnostic": ("eosdsl.diagnostics", "Diagnostic"),
 }
 
-__all__ = ["Diagnostic", "SpecError", "apply_step", "check", "compile", "format", "load", "parse", "plan"]
+__all__ = ["Diagnostic", "SpecError", "apply_step", "check", "compile", "format", "load", "parse", "plan", "search"]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("eosdsl.cli.run", "Ask a model about an image, full and reduced, side by side."),
     "tasks": ("eosdsl.cli.tasks", "List the families of questions, or write them for other tools."),
     "eval": ("eosdsl.cli.eval", "Measure what specs cost in accuracy, at equal numbers of tokens."),
+    "profile": ("eosdsl.cli.profile", "Measure how long a model's layers take on this machine."),
+    "search": ("eosdsl.cli.search", "Search a space: learn where, how many and how, and derive an operator."),
     "models": ("eosdsl.cli.models", "List the models that are known by name."),
     "zoo": ("eosdsl.cli.zoo", "Train the small models that this project makes itself."),
     "migrate": ("eosdsl.cli.migrate", "Bring specs to the current version of the language."),

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, 
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError
 
 if TYPE_CHECKING:
+    from eosdsl.cost.plan import Plan
     from eosdsl.ir.schedule import Schedule
     from eosdsl.source import SourceFile
 
@@ -23,6 +25,7 @@ EXAMPLES = """
 eosdsl plan fastv.eos --model llava                     on LLaVA-1.5-7B, whose config ships with eosdsl
 eosdsl plan fastv.eos --model ./my-llava                on a model folder
 eosdsl plan fastv.eos --model llava --text-tokens 512   with a longer question
+eosdsl plan fastv.eos --model ./my-llava --profile laptop.json  milliseconds, as this machine was measured
 eosdsl plan fastv.eos --model llava --output-format json | jq .ratio
 eosdsl plan trim.eos --model llava --serving            whether an engine like vLLM can run it
 """
@@ -44,6 +47,10 @@ def command(
     serving: Annotated[
         bool, typer.Option("--serving", help="Say whether a serving engine can run it, instead of what it costs.")
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="FILE", help="What `eosdsl profile` measured.", show_default=False),
+    ] = None,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     output_format: Annotated[PlanFormat, typer.Option("--output-format", help="How it is printed.")] = PlanFormat.TEXT,
@@ -58,6 +65,7 @@ def command(
     does not hold (the plan is printed all the same), or errors.
     """
     from eosdsl.cost.expect import check_expectations
+    from eosdsl.cost.latency import read_profile
     from eosdsl.cost.plan import bound_schedule, plan_schedule
     from eosdsl.parsing import parse_source
     from eosdsl.views.plan_table import plan_table
@@ -67,8 +75,9 @@ def command(
     found = _findings(source, model, settings, allow_outside)
     program = parse_source(source, settings=settings, allow_outside=allow_outside)
     schedule, _ = bound_schedule(program, model)
-    made = plan_schedule(schedule, text_tokens=text_tokens, images=images)
-    found += check_expectations(schedule, text_tokens=text_tokens, images=images)
+    table = read_profile(Path(profile)) if profile is not None else None
+    made = plan_schedule(schedule, text_tokens=text_tokens, images=images, profile=table)
+    found += check_expectations(schedule, text_tokens=text_tokens, images=images, profile=table)
     if serving:
         say(_serving(schedule, output_format))
     elif output_format is PlanFormat.JSON:
@@ -76,6 +85,8 @@ def command(
     else:
         paint = wants_color(color, sys.stdout)
         say(plan_table(made, color=paint, width=_width(), ascii_only=not _writes_blocks()))
+    if table is not None and output_format is PlanFormat.TEXT:
+        say(_predicted(made))
     shown = [d for d in found if d.is_error or not quiet]
     if shown:
         complain(shown, source, color)
@@ -93,13 +104,23 @@ def _serving(schedule: Schedule, output_format: PlanFormat) -> str:
     )
 
 
+def _predicted(made: Plan) -> str:
+    assert made.milliseconds is not None and made.full_milliseconds is not None
+    ratio = made.full_milliseconds / made.milliseconds
+    return (
+        f"\nPrefill predicted by the profile: {made.milliseconds:.2f} ms, full model {made.full_milliseconds:.2f} ms, "
+        f"{ratio:.2f} times as fast."
+    )
+
+
 def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
-    """Warnings of the spec on the model; its errors are raised, but for expectations: those depend on the prompt."""
+    """Warnings of the spec on the model; its errors are raised, but for expectations: those depend on the prompt, and
+    on a machine's profile."""
     from eosdsl.checking import check_source
-    from eosdsl.cost.expect import UNMET
+    from eosdsl.cost.expect import UNMEASURED, UNMET
 
     found = check_source(source, model, settings=settings, allow_outside=allow_outside)
-    errors = [d for d in found if d.is_error and d.code != UNMET]
+    errors = [d for d in found if d.is_error and d.code not in (UNMET, UNMEASURED)]
     if errors:
         raise SpecError(errors, source)
     return [d for d in found if d.severity is Severity.WARNING]

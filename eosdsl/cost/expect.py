@@ -15,6 +15,7 @@ from eosdsl.ir.quantities import Quantity, Unit
 from eosdsl.ir.schedule import Schedule
 
 UNMET = "E0330"
+UNMEASURED = "E0331"
 _COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
 
 
@@ -46,6 +47,17 @@ def schedule_amounts(
         amounts(reduced, _milliseconds(profile, reduced, sites, text_tokens, images)),
         amounts(full, _milliseconds(profile, full, 0, text_tokens, images)),
     )
+
+
+def predicted(
+    schedule: Schedule, text_tokens: int, images: int, profile: LatencyProfile | None
+) -> tuple[float | None, float | None]:
+    """Milliseconds of a prefill, reduced and full, as a profile predicts them; None without one."""
+    if profile is None:
+        return None, None
+    reduced, full = schedule_amounts(schedule, text_tokens, images, profile)
+    assert reduced.latency is not None and full.latency is not None
+    return float(reduced.latency), float(full.latency)
 
 
 def _milliseconds(profile: LatencyProfile, cost: Cost, sites: int, text_tokens: int, images: int) -> float:
@@ -80,7 +92,7 @@ def _limit(bound: Quantity, unit: Unit, whole: Fraction) -> Fraction:
     if bound.unit in ("number", unit):
         return bound.value
     message = f"{_article(unit)} cannot be compared with {_article(bound.unit)}"
-    raise SpecError([error("E0331", message, bound.span, f"expected {_article(unit)} or a ratio")])
+    raise SpecError([error(UNMEASURED, message, bound.span, f"expected {_article(unit)} or a ratio")])
 
 
 def _article(unit: Unit) -> str:

@@ -50,8 +50,8 @@ class Trial(BaseModel):
 class LatencyProfile(BaseModel):
     """Measured times of one model on one machine, in milliseconds for one prompt with one image.
 
-    `curve` is (c, a, b) of the layer over n rows, `rest` what a prefill takes besides its layers, `site` what one
-    reduction takes besides its `macs_per_millisecond`.
+    `curve` is (c, a, b) of the layer over n rows, `rest` what a prefill takes besides its layers, `attached` what any
+    operator takes, `site` what every reduction takes besides its `macs_per_millisecond`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +68,7 @@ class LatencyProfile(BaseModel):
     table: tuple[Point, ...]
     curve: tuple[float, float, float]
     rest: float
+    attached: float
     site: float
     macs_per_millisecond: float
     trials: tuple[Trial, ...] = ()
@@ -80,7 +81,9 @@ class LatencyProfile(BaseModel):
     def prefill(self, rows: Sequence[Count], sites: Count, reducer_macs: Count) -> Count:
         """A prefill whose layers see so many rows each (text and all), with so many reductions."""
         layers = total([self.layer(one) for one in rows])
-        return _number(self.rest + layers + self.site * sites + reducer_macs / self.macs_per_millisecond)
+        any_site = sites if sites < 1 else sites * 0 + 1
+        operator = self.attached * any_site + self.site * sites + reducer_macs / self.macs_per_millisecond
+        return _number(self.rest + layers + operator)
 
     @property
     def table_error(self) -> float:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from eosdsl.cost.account import Macs, full_cost, schedule_cost
-from eosdsl.cost.expect import check_expectations
+from eosdsl.cost.expect import check_expectations, predicted
+from eosdsl.cost.latency import LatencyProfile
 from eosdsl.cost.speedup import bound
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
@@ -68,6 +69,9 @@ class Plan(BaseModel):
     reads_text: bool
     """Whether the result depends on the question, so that it cannot be cached across questions."""
     convention: str
+    milliseconds: float | None = None
+    """Prefill as a machine's profile predicts it, None without one; `full_milliseconds` likewise, without reduction."""
+    full_milliseconds: float | None = None
 
     @computed_field
     @property
@@ -182,8 +186,15 @@ def bound_schedule(
     return schedule, source
 
 
-def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1) -> Plan:
-    """The plan of a bound program; `expect` clauses are not looked at."""
+def plan_schedule(
+    schedule: Schedule, *, text_tokens: int = 64, images: int = 1, profile: LatencyProfile | None = None
+) -> Plan:
+    """The plan of a bound program; `expect` clauses are not looked at.
+
+    Raises:
+        SpecError: E0668 where the profile is of another model.
+    """
+    milliseconds, full_milliseconds = predicted(schedule, text_tokens, images, profile)
     known = schedule.model
     reduced, full = schedule_cost(schedule, text_tokens, images), full_cost(known, text_tokens, images)
     least = schedule_cost(schedule, text_tokens, images, least=True)
@@ -213,6 +224,8 @@ def plan_schedule(schedule: Schedule, *, text_tokens: int = 64, images: int = 1)
             images=f"{images} image{'s' * (images != 1)} of {known.visual_tokens} {seen}",
             bytes=known.dtype_bytes,
         ),
+        milliseconds=milliseconds,
+        full_milliseconds=full_milliseconds,
     )
 
 

@@ -21,7 +21,7 @@ def prepare(processor: Any, prompt: str, images: Sequence[Image.Image]) -> Any:
         SpecError: E0623 for an empty prompt, E0627 where placeholders and images do not match.
     """
     refuse_empty(prompt)
-    text = _text(processor, prompt, len(images))
+    text = prompt_text(processor, prompt, len(images))
     return processor(text=[text], images=list(images) or None, return_tensors="pt")
 
 
@@ -31,7 +31,13 @@ def refuse_empty(prompt: str) -> None:
         raise SpecError([error("E0623", "the prompt is empty", helps=("write a question after --prompt",))])
 
 
-def _text(processor: Any, prompt: str, images: int) -> str:
+def prompt_text(processor: Any, prompt: str, images: int, before: Sequence[tuple[str, str]] = ()) -> str:
+    """The text of a question as the model's chat template writes it, behind earlier turns (question, answer).
+
+    Raises:
+        SpecError: E0623 for an empty prompt, E0627 where placeholders and images do not match.
+    """
+    refuse_empty(prompt)
     placeholder = str(getattr(processor, "image_token", None) or "<image>")
     written = prompt.count(placeholder)
     if written:
@@ -39,8 +45,18 @@ def _text(processor: Any, prompt: str, images: int) -> str:
         return prompt
     if not getattr(processor, "chat_template", None):
         return "".join(f"{placeholder}\n" for _ in range(images)) + prompt
-    content = [*({"type": "image"} for _ in range(images)), {"type": "text", "text": prompt}]
-    return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    return processor.apply_chat_template(_messages(prompt, images, before), add_generation_prompt=True)
+
+
+def _messages(prompt: str, images: int, before: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The turns of a conversation; the images stand in front of its first question."""
+    messages: list[dict[str, Any]] = []
+    for question, answer in before:
+        messages.append({"role": "user", "content": [{"type": "text", "text": question}]})
+        messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+    messages.append({"role": "user", "content": [{"type": "text", "text": prompt}]})
+    messages[0]["content"] = [*({"type": "image"} for _ in range(images)), *messages[0]["content"]]
+    return messages
 
 
 def _must_match(placeholder: str, written: int, images: int) -> None:

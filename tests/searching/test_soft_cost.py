@@ -35,6 +35,7 @@ PROFILE = LatencyProfile(
     table=(Point(rows=64, milliseconds=2.0),),
     curve=(0.5, 0.01, 0.00001),
     rest=7.5,
+    attached=2.5,
     site=1.25,
     macs_per_millisecond=1e8,
 )
@@ -87,7 +88,7 @@ def test_amounts_have_gradients_where_counts_do() -> None:
     def flops(extra: float) -> float:
         moved = SoftTokens(entering.detach() + extra, in_mlp.detach())
         kept = [SoftSite(s.gate.detach(), moved.entering[5], s.groups) for s in sites]
-        return float(soft_amounts(schedule.model, moved, kept).flops)
+        return float(soft_amounts(schedule.model, moved, kept).flops.detach())
 
     soft_amounts(schedule.model, SoftTokens(entering, in_mlp), sites).flops.backward()
     assert entering.grad is not None and in_mlp.grad is not None and (in_mlp.grad > 0).all()

@@ -1,0 +1,125 @@
+"""Searching by gradient: the relaxed program learns, then says which member it has come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eosdsl.ir.nodes import Constraint, DiscreteProgram
+from eosdsl.ir.spell import spell
+from eosdsl.lowering.compile import compile_program
+from eosdsl.lowering.relaxing.relax import relax
+from eosdsl.searching.batch import Batch
+from eosdsl.searching.metrics import Metrics, read_rows
+from eosdsl.searching.objective import Seen, Weights, see
+from eosdsl.searching.pricing import Prices
+from eosdsl.searching.provenance import text_hash
+from eosdsl.searching.result import Run
+from eosdsl.searching.session import Session
+from eosdsl.searching.settings import Settings
+from eosdsl.searching.trainer import Goal, Source, Trainer
+
+METRICS = "metrics.jsonl"
+
+
+def by_gradient(
+    session: Session,
+    weights: Weights,
+    constraints: tuple[Constraint, ...],
+    settings: Settings,
+    folder: Path | None,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+    report: Callable[[Mapping[str, Any]], None] = lambda row: None,
+    until: int | None = None,
+) -> Run:
+    """Search a space by gradient.
+
+    Raises:
+        SpecError: E0670 where a checkpoint is of another search, E0671 where too many steps give no number, E0672 where
+            the batch cannot be shared out; and whatever `relax` raises.
+    """
+    with relax(session.space, session.model) as relaxed:
+        prices = Prices(relaxed, session.space, session.facts, profile=session.profile)
+        goal = Goal(weights, constraints, prices, prices.full(), _target(relaxed, session, weights))
+        source = Source(session.data.learning.batch, session.encode)
+        identity = _identity(session, weights, constraints, settings)
+        trainer = Trainer(relaxed, goal, source, settings, identity, folder, session.processes)
+        trainer.cool()
+        relaxed.start(session.space.prior())
+        if resume:
+            trainer.resume()
+        rows = _run(trainer, folder, tensorboard, report, until)
+        trainer.cool()
+        relaxed_loss = trainer.evaluate(session.derive_on)["task"]
+        genome = relaxed.genome()
+    progress = trainer.progress
+    return Run(
+        genome=genome,
+        method="relaxed",
+        steps=progress.step,
+        seed=settings.seed,
+        seconds=progress.seconds,
+        forwards=progress.forwards,
+        skipped=progress.skipped,
+        relaxed_loss=relaxed_loss,
+        rows=rows,
+    )
+
+
+def _run(
+    trainer: Trainer,
+    folder: Path | None,
+    tensorboard: bool,
+    report: Callable[[Mapping[str, Any]], None],
+    until: int | None,
+) -> list[dict[str, Any]]:
+    """Step to the end, noting every step; the rows of the whole search, those before a resumption among them."""
+    rows: list[dict[str, Any]] = []
+    if folder is None or not trainer.processes.leads:
+        trainer.run(lambda row: (rows.append(dict(row)), report(row))[-1], until)
+        return rows
+    metrics = Metrics(folder / METRICS, after=trainer.progress.step, tensorboard=tensorboard)
+    try:
+        trainer.run(lambda row: (metrics.add(row), report(row))[-1], until)
+    finally:
+        metrics.close()
+    return read_rows(folder / METRICS)
+
+
+def _target(relaxed: Any, session: Session, weights: Weights) -> Callable[[Batch], Seen]:
+    """What the reduced model is to be like: the model as it is, or under the teacher's spec."""
+    teacher = session.teacher
+
+    @torch.no_grad()
+    def unreduced(batch: Batch) -> Seen:
+        with relaxed.off():
+            return see(relaxed, batch, hidden=weights.hidden != 0)
+
+    @torch.no_grad()
+    def taught(batch: Batch) -> Seen:
+        assert teacher is not None
+        with relaxed.off(), compile_program(teacher, session.model) as compiled:
+            return see(compiled, batch, hidden=weights.hidden != 0)
+
+    return unreduced if teacher is None else taught
+
+
+def _identity(
+    session: Session, weights: Weights, constraints: tuple[Constraint, ...], settings: Settings
+) -> dict[str, Any]:
+    """What has to be the same for a search to go on."""
+    teacher: DiscreteProgram | None = session.teacher
+    return {
+        "space": text_hash(spell(session.space.program)),
+        "model": session.model_hash,
+        "data": session.data.learning.name,
+        "teacher": text_hash(spell(teacher)) if teacher is not None else "",
+        "objective": [weights.task, weights.hidden, weights.logits],
+        "constraints": [f"{one.measure.name} {one.comparison} {one.bound.value}" for one in constraints],
+        "settings": repr(settings),
+    }

@@ -1,0 +1,104 @@
+"""Measuring discrete programs on held-out questions: losses question by question, so that differences are paired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eosdsl.ir.nodes import DiscreteProgram
+from eosdsl.ir.spell import spell
+from eosdsl.lowering.compile import compile_program
+from eosdsl.searching.batch import Batch
+from eosdsl.searching.objective import (
+    Seen,
+    Weights,
+    exactly_right,
+    hidden_distances,
+    logits_divergences,
+    see,
+    task_loss,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of every question: the objective [Q], the task's loss [Q], and whether the answer is exactly right [Q] bool."""
+
+    objective: Tensor
+    task: Tensor
+    right: Tensor
+
+    @property
+    def loss(self) -> float:
+        return float(self.objective.mean())
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.float().mean())
+
+
+@dataclass
+class Judge:
+    """Judges programs on the same batches; each program once. `targets`: what hidden states and logits are compared
+    with, one a batch; `forwards`: passes over one question so far."""
+
+    model: Any
+    batches: Sequence[Batch]
+    weights: Weights
+    targets: Sequence[Seen] | None = None
+    forwards: int = 0
+    _known: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    _programs: list[tuple[DiscreteProgram, Verdict]] = field(default_factory=list[tuple[DiscreteProgram, Verdict]])
+
+    def verdict(self, program: DiscreteProgram) -> Verdict:
+        """How a program does. Raises SpecError where it cannot be compiled for the model."""
+        text = spell(program.model_copy(update={"name": "judged", "comment": (), "expectations": ()}))
+        if text not in self._known:
+            with compile_program(program.model_copy(update={"expectations": ()}), self.model) as compiled:
+                self._known[text] = self._judged(compiled)
+            self._programs.append((program, self._known[text]))
+        return self._known[text]
+
+    def measured(self) -> list[tuple[DiscreteProgram, Verdict]]:
+        """Every program so far with its verdict, in order."""
+        return list(self._programs)
+
+    def full(self) -> Verdict:
+        """How the model does without reduction."""
+        if "" not in self._known:
+            self._known[""] = self._judged(self.model)
+        return self._known[""]
+
+    @torch.no_grad()
+    def _judged(self, model: Any) -> Verdict:
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        for number, batch in enumerate(self.batches):
+            seen = see(model, batch, hidden=self.weights.hidden != 0)
+            self.forwards += len(batch.images)
+            task = task_loss(seen, batch)
+            objective = self.weights.task * task
+            if self.weights.aligns and self.targets is not None:
+                target = self.targets[number]
+                if self.weights.hidden:
+                    objective = objective + self.weights.hidden * hidden_distances(seen, target, batch)
+                if self.weights.logits:
+                    objective = objective + self.weights.logits * logits_divergences(seen, target, batch)
+            found.append((objective.cpu(), task.cpu(), exactly_right(seen, batch).cpu()))
+        return Verdict(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+
+@torch.no_grad()
+def seen_on(model: Any, batches: Sequence[Batch], weights: Weights) -> list[Seen]:
+    """What a model makes of every batch."""
+    return [see(model, batch, hidden=weights.hidden != 0) for batch in batches]
+
+
+def goes_unnoticed(new: Verdict, old: Verdict) -> bool:
+    """Whether the objective does not notice a change: worse, if at all, by less than half a standard error."""
+    worse = new.objective - old.objective
+    error = worse.std() / max(len(worse), 1) ** 0.5 if len(worse) > 1 else torch.zeros(())
+    return float(worse.mean()) <= 0.5 * float(error) + 1e-9

@@ -1,0 +1,63 @@
+"""What a search notes of every step: JSON lines always, TensorBoard when asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from eosdsl.diagnostics import SpecError, error
+from eosdsl.writing import file_in_one_piece
+
+Row = Mapping[str, Any]
+
+
+class Metrics:
+    """Rows of a run, appended to `path` as they come. Behind a resumed step the rows of a dead run are dropped."""
+
+    def __init__(self, path: Path, *, after: int, tensorboard: bool) -> None:
+        kept = [row for row in read_rows(path) if row["step"] <= after]
+        with file_in_one_piece(path) as unfinished:
+            unfinished.write_text("".join(_line(row) for row in kept), encoding="utf-8")
+        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._board: Any = _tensorboard(path.parent) if tensorboard else None
+
+    def add(self, row: Row) -> None:
+        self._file.write(_line(row))
+        self._file.flush()
+        if self._board is not None:
+            for name, value in row.items():
+                if isinstance(value, (int, float)) and name != "step":
+                    self._board.add_scalar(name, value, row["step"])
+
+    def close(self) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a file, in order; a last one that was cut off is left out. None where there is no file."""
+    if not path.exists():
+        return []
+    rows: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def _line(row: Row) -> str:
+    return json.dumps(dict(row)) + "\n"
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as problem:
+        helps = ("pip install 'eosdsl[search]'",)
+        raise SpecError([error("E0698", "--tensorboard needs the package tensorboard", helps=helps)]) from problem
+    return SummaryWriter(str(folder / "tensorboard"))

@@ -1,0 +1,66 @@
+"""At temperatures of zero a relaxed program's price is its member's plan, reducers included."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from spaces import FIXED, SPACE, model, processor
+
+import eosdsl
+from eosdsl.cost.expect import schedule_amounts
+from eosdsl.ir.nodes import RelaxedProgram
+from eosdsl.ir.space import Space
+from eosdsl.lowering.relaxing.relax import relax
+from eosdsl.lowering.relaxing.temperatures import Temperatures
+from eosdsl.models.registry import facts
+from eosdsl.passes.bind import bind
+from eosdsl.searching.batch import Batch, encode
+from eosdsl.searching.objective import see
+from eosdsl.searching.pricing import Prices
+from eosdsl.searching.questions import read_data
+from eosdsl.searching.session import image_token
+
+
+def space_of(text: str) -> Space:
+    program = eosdsl.parse(text)
+    assert isinstance(program, RelaxedProgram)
+    return Space.of(program, facts(model()))
+
+
+def batch(families: str = "count,multi") -> Batch:
+    questions = read_data(families, 0).learning.batch(0, 2)
+    return encode(processor(), questions, image_token(model()))
+
+
+@pytest.mark.parametrize("text", [SPACE, FIXED])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_price_of_a_cold_program_is_the_plan_of_its_member(text: str, seed: int) -> None:
+    space, asked = space_of(text), batch()
+    genome = space.sample(seed)
+    schedule, _ = bind(space.fill(genome), facts(model()))
+    assert schedule is not None
+    exact, whole = schedule_amounts(schedule, 64, 1)
+    with relax(space, model()) as relaxed, torch.no_grad():
+        relaxed.temperature = Temperatures.cold()
+        relaxed.set_genome(genome)
+        see(relaxed, asked, hidden=False)
+        prices = Prices(relaxed, space, facts(model()))
+        soft = prices(asked)
+        full = prices.full()
+    assert [float(one) for one in soft.entering] == pytest.approx([float(one) for one in exact.entering], abs=1e-3)
+    for name in ("prefill_flops", "flops", "kv_cache"):
+        assert float(getattr(soft, name)) == pytest.approx(float(getattr(exact, name)), rel=1e-5)
+        assert float(getattr(full, name)) == pytest.approx(float(getattr(whole, name)), rel=1e-9)
+
+
+def test_every_budget_and_gate_pulls_on_the_price() -> None:
+    space, asked = space_of(SPACE), batch()
+    with relax(space, model()) as relaxed:
+        relaxed.temperature = Temperatures.at(1.0)
+        see(relaxed, asked, hidden=False)
+        Prices(relaxed, space, facts(model()))(asked).flops.backward()
+        for point in space.points:
+            # a budget above what arrives at its site has no pull, which is so at late sites to begin with
+            if point.kind == "gate" or (point.kind == "fraction" and point.layer == 1):
+                parameter, place = relaxed.module.parameter_of(point.id)
+                assert parameter.grad is not None and float(parameter.grad.flatten()[place or 0]) != 0, point.id

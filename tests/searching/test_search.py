@@ -1,0 +1,80 @@
+"""Whole searches on a small model with random weights: files, resumption, front, baselines, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spaces import SPACE, model, processor
+
+import eosdsl
+from eosdsl.diagnostics import SpecError
+from eosdsl.ir.nodes import DiscreteProgram
+from eosdsl.ir.spell import spell
+
+
+def search(out: Path | None, **more: Any) -> Any:
+    text = more.pop("space", SPACE)
+    return eosdsl.search(text, model(), "count,exist", out=out, processor=processor(), questions=4, **more)
+
+
+def test_a_search_hands_back_an_operator_that_runs(tmp_path: Path) -> None:
+    rows: list[Any] = []
+    result = search(tmp_path / "found", watch=rows.append)
+    assert isinstance(result.program, DiscreteProgram) and len(rows) == 3
+    assert eosdsl.plan(result.text, model()).mean_tokens <= 48
+    with eosdsl.compile(result.text, model()) as compiled:
+        assert compiled.plan.mean_tokens == result.report.mean_tokens
+    names = {path.name for path in (tmp_path / "found").iterdir()}
+    assert names == {
+        "checkpoint.safetensors",
+        "genome.json",
+        "metrics.jsonl",
+        "report.html",
+        "report.json",
+        "report.png",
+        "small_48.eos",
+    }
+    assert (tmp_path / "found" / "small_48.eos").read_text() == result.text
+    report = json.loads((tmp_path / "found" / "report.json").read_text())
+    assert report["gap"] == pytest.approx(report["derived_loss"] - report["relaxed_loss"])
+    assert report["forwards"] == 3 * 2 * 4 and report["operator"] == result.text
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert "<svg" in page and "http" not in page.replace("http://www.w3.org/2000/svg", "")  # self-contained
+    assert all(not parameter.grad for parameter in model().parameters())
+    with pytest.raises(SpecError) as problem:
+        search(tmp_path / "found")
+    assert problem.value.diagnostics[0].code == "E0676"
+    again = search(tmp_path / "found", resume=True)  # finished: only derived again
+    assert again.text == result.text
+
+
+@pytest.mark.parametrize("method", ["random", "halving", "tpe", "cma-es"])
+def test_black_box_searches_spend_as_many_forwards(method: str) -> None:
+    if method in ("tpe", "cma-es"):
+        pytest.importorskip("optuna")
+    overrides = {"steps": 16, "batch": 4}
+    result = search(None, method=method, overrides=overrides)
+    assert 0 < result.report.forwards <= 16 * 4 * 4
+    assert eosdsl.plan(result.text, model()).mean_tokens <= 48
+
+
+def test_an_operator_cannot_be_searched() -> None:
+    with pytest.raises(SpecError) as problem:
+        search(None, space="at layer 2: retain 50%")
+    assert problem.value.diagnostics[0].code == "E0677"
+
+
+def test_a_way_of_searching_that_there_is_not() -> None:
+    with pytest.raises(SpecError) as problem:
+        search(None, method="annealing")
+    assert problem.value.diagnostics[0].code == "E0674" and "halving" in problem.value.diagnostics[0].helps[0]
+
+
+def test_a_teachers_hidden_states_are_what_is_matched() -> None:
+    rows: list[Any] = []
+    result = search(None, teacher="at layer 2: retain 25% by norm(hidden)", watch=rows.append, overrides={"steps": 2})
+    assert all(row["hidden"] > 0 and row["loss"] == pytest.approx(row["hidden"], abs=0.5) for row in rows)
+    assert "operator" in spell(result.program)
