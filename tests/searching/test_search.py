@@ -51,13 +51,16 @@ def test_a_search_hands_back_an_operator_that_runs(tmp_path: Path) -> None:
     assert again.text == result.text
 
 
-@pytest.mark.parametrize("method", ["random", "halving", "tpe", "cma-es"])
+SLOW = [pytest.param(method, marks=pytest.mark.slow) for method in ("halving", "tpe", "cma-es")]
+
+
+@pytest.mark.parametrize("method", ["random", *SLOW])
 def test_black_box_searches_spend_as_many_forwards(method: str) -> None:
     if method in ("tpe", "cma-es"):
         pytest.importorskip("optuna")
-    overrides = {"steps": 16, "batch": 4}
+    overrides = {"steps": 8, "batch": 2}
     result = search(None, method=method, overrides=overrides)
-    assert 0 < result.report.forwards <= 16 * 4 * 4
+    assert 0 < result.report.forwards <= 8 * 2 * 4
     assert eosdsl.plan(result.text, model()).mean_tokens <= 48
 
 
