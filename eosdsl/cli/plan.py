@@ -85,7 +85,7 @@ def command(
     else:
         paint = wants_color(color, sys.stdout)
         say(plan_table(made, color=paint, width=_width(), ascii_only=not _writes_blocks()))
-    if table is not None and output_format is PlanFormat.TEXT:
+    if table is not None and output_format is PlanFormat.TEXT and not serving:
         say(_predicted(made))
     shown = [d for d in found if d.is_error or not quiet]
     if shown:

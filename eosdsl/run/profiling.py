@@ -73,7 +73,7 @@ def measure(model: Any, inputs: dict[str, Any], *, rounds: int = 5, say: Say = l
     """
     whole = whole_model(model)
     known = facts(whole)
-    layers = dissect(whole, profiles()[known.family].torch, known).layers
+    layers = dissect(whole, profiles()[known.family], known).layers
     times: dict[int, list[float]] = {}
     rest: list[float] = []
     for percent in SHARES:
