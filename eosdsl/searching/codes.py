@@ -25,7 +25,8 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0674": (
         "a setting that no search can do",
-        "The message names what can be given instead.\n",
+        "A setting of the search (an optimiser, a schedule, a kind of site) is written right and yet not built, or not to be\n"
+        "had together with another one. The message names what can be given instead.\n",
     ),
     "E0675": (
         "no derived operator meets the constraints",
@@ -34,7 +35,7 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0676": (
         "the folder holds a search already",
-        "Give `--resume` to go on with it, or another folder.\n",
+        "Searches do not overwrite each other: give `--resume` to go on with that one, or name another folder.\n",
     ),
     "E0677": (
         "there is nothing to search in an operator",

@@ -29,7 +29,8 @@ EXACT = {
     "at layer 2: retain 50% with ▮": "attention_bias keep order positions proportional_attention sizes",
     "at layer 2: retain 50% with positions: ▮": "compact keep mean median",
     "at layer 2: retain 50% with positions: keep, order: ▮": "anchors_then_rest position score",
-    "operator x for ▮": "llava llava_next qwen2_5_vl qwen2_vl",
+    "operator x for ▮": "aya_vision clip dinov2 gemma3 idefics3 internvl llava llava_next llava_onevision mistral3 "
+    "paligemma qwen2_5_vl qwen2_vl qwen3_vl siglip smolvlm vipllava vit",
     "expect ▮": "flops kv_cache latency prefill_flops tokens",
     "expect tokens(▮": "layer max mean min",
     "space s minimise task + alignment(▮": "hidden logits",

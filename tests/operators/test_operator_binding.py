@@ -10,7 +10,7 @@ from building import call, dims, number
 from eosdsl.diagnostics import SpecError
 from eosdsl.doors import EntryPoint
 from eosdsl.ir.quantities import Argument, Call, Open, Quantity, Value, Word
-from eosdsl.operators import registry
+from eosdsl.operators import kinds, registry
 from eosdsl.operators.binding import bind_call, check_call
 from eosdsl.operators.parameters import parameters
 from eosdsl.operators.registry import KINDS, Kind, operators
@@ -136,13 +136,15 @@ def test_naming_an_operator_does_not_import_torch() -> None:
 def test_a_broken_plugin_is_a_diagnostic_when_it_is_used_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint("broken", "no.such.module:Thing", "eosdsl.scores")
     stranger = EntryPoint("stranger", "pathlib:Path", "eosdsl.scores")
-    real = list(registry.entry_points(group="eosdsl.scores"))
+    real = list(kinds.entry_points(group="eosdsl.scores"))
 
     def doors(group: str) -> list[EntryPoint]:
         return [*real, broken, stranger]
 
-    monkeypatch.setattr(registry, "entry_points", doors)
+    monkeypatch.setattr(kinds, "entry_points", doors)
+    kinds.doors.cache_clear()
     offered = registry.Registry("scores")
+    kinds.doors.cache_clear()
     assert "broken" in offered and offered["norm"].name == "norm"
     for name in ("broken", "stranger"):
         with pytest.raises(SpecError) as caught:

@@ -43,6 +43,11 @@ class SoftPlan:
     attending: Attending = CAUSAL
 
     @cached_property
+    def reads_grid(self) -> bool:
+        """Whether choosing or absorbing goes by rows and columns of the image."""
+        return any(one.reads_grid for group in self.groups for one in group.operators())
+
+    @cached_property
     def probes(self) -> tuple[Probe, ...]:
         every = {probe for group in self.groups for one in group.operators() for probe in one.probes()}
         return tuple(sorted(every, key=repr))
