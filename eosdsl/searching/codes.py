@@ -25,8 +25,8 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0674": (
         "a setting that no search can do",
-        "A setting of the search (an optimiser, a schedule, a kind of site) is written right and yet not built, or not to be\n"
-        "had together with another one. The message names what can be given instead.\n",
+        "A setting of the search (an optimiser, a schedule, a kind of site) is written right and yet not built, or\n"
+        "not to be had together with another one. The message names what can be given instead.\n",
     ),
     "E0675": (
         "no derived operator meets the constraints",
