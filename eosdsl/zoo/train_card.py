@@ -62,8 +62,8 @@ def readme(facts: Mapping[str, Any]) -> str:
 # tiny-llava
 
 A LLaVA of 2.4 million parameters (144 visual tokens, eight decoder layers, CLIP tower with a CLS token), made
-with the code behind `eosdsl zoo train tiny-llava` so that token reduction has an accuracy to lose. It knows one small drawn world and
-nothing else: what it shows about a spec is evidence about that world, never about large models.
+with the code behind `eosdsl zoo train tiny-llava` so that token reduction has an accuracy to lose. It knows one small
+drawn world and nothing else: what it shows about a spec is evidence about that world, never about large models.
 
 - **Data**: {facts["data"]}. Test questions use images, glyphs and question templates that training has not.
 - **Seed**: {facts["seed"]}. **Licence**: Apache-2.0. The photographs and digits are not part of the weights.
