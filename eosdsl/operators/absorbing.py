@@ -88,7 +88,8 @@ def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
     likeness = part.similarity.matrix(tokens, anchors, columns.rows)
     if not one.group.pick.anchored:
         likeness = torch.zeros_like(likeness)
-    may = part.support.mask(tokens, anchors, columns.rows, part.similarity.identical - likeness)
+    distance = part.similarity.identical - likeness if part.support.reads_distance else likeness
+    may = part.support.mask(tokens, anchors, columns.rows, distance)
     may = may & (_others(anchors, tokens) if part.behaviour.copies else columns.rest[:, None, :])
     if one.valid is not None:
         may = may & one.valid[:, :, None]
@@ -136,9 +137,8 @@ def _absorb_sharp(
     best = affinity.max(dim=1)
     target = torch.where(best.values == -torch.inf, slots, best.indices)
     own, share = combine.sharp(target, weights)
-    rows = working(at_rows(one.tokens.hidden, columns.rows))
-    anchored = own[:, :, None] * working(take_rows(one.tokens.hidden, one.anchors))
-    made = anchored + _scatter_rows(share[:, :, None] * rows, target, slots)
+    rows = share[:, :, None] * working(at_rows(one.tokens.hidden, columns.rows))
+    made = _scatter_onto(own, one, rows, target)
     gained = sizes.new_zeros((images, slots + 1)).scatter_add(1, target, sizes)[:, :slots]
 
     def weigh() -> Tensor:
@@ -156,9 +156,14 @@ def _weights(one: Chosen, own: Tensor, others: Tensor, columns: Columns) -> Tens
     return whole.scatter_add(2, columns.rows.clamp(min=0)[:, None, :].expand_as(others), others.to(whole.dtype))
 
 
-def _scatter_rows(rows: Tensor, target: Tensor, slots: int) -> Tensor:
-    """Sums of rows [G, C, D] by target slot [G, C]; slot K is thrown away: [G, K, D]."""
-    images, _, width = rows.shape
+def _scatter_onto(own: Tensor, one: Chosen, rows: Tensor, target: Tensor) -> Tensor:
+    """The anchors' shares of themselves with rows [G, C, D] added by target slot [G, C]: [G, K, D].
+
+    Every pass over K x D counts here: the slot K, where rows of no anchor go, is made with the others and cut off.
+    """
+    images, slots = one.anchors.shape
+    anchors, own = (torch.nn.functional.pad(table, (0, 1)) for table in (one.anchors, own))
+    made = own[:, :, None] * working(take_rows(one.tokens.hidden, anchors))
     offsets = torch.arange(images, device=rows.device)[:, None] * (slots + 1)
-    sums = rows.new_zeros((images * (slots + 1), width)).index_add(0, (target + offsets).flatten(), rows.flatten(0, 1))
-    return sums.view(images, slots + 1, width)[:, :slots]
+    made = made.flatten(0, 1).index_add_(0, (target + offsets).flatten(), rows.flatten(0, 1))
+    return made.view(images, slots + 1, -1)[:, :slots]

@@ -207,6 +207,9 @@ class Support(Operator, ABC):
     reads_all: ClassVar[bool] = False
     """Whether `columns` must be all tokens, retained ones too, for the support to be told."""
 
+    reads_distance: ClassVar[bool] = True
+    """Whether `distance` is looked at; where it is not it may hold anything."""
+
     @abstractmethod
     def mask(self, tokens: Tokens, anchors: Tensor, columns: Tensor | None, distance: Tensor) -> Tensor:
         """[G, K, C] bool, broadcastable: may anchor i take token j. `distance` [G, K, C] is by its similarity."""

