@@ -20,12 +20,12 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from random_llava import IMAGE, build
 
 import eosdsl
 from eosdsl.lowering.compile import Compiled
 
-IMAGE, TEXT = 32000, 64
+TEXT = 64
 SPECS = {
     "prune at one site": "at layer {early}: retain 50% by attention(query: last)",
     "prune hard at one site": "at layer {early}: retain 1/9 by attention(query: last)",
@@ -36,30 +36,6 @@ SPECS = {
     "via mix(merge, pool, prune) with attention_bias: log_size",
     "prune at the input": "at input: retain 1/9 by norm(hidden)",
 }
-
-
-def build(width: int, layers: int, tokens: int, dtype: torch.dtype, device: str) -> Any:
-    """A LLaVA with random weights whose decoder prefill dominates."""
-    side = round(tokens**0.5)
-    vision = CLIPVisionConfig(
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        image_size=14 * side,
-        patch_size=14,
-    )
-    text = LlamaConfig(
-        hidden_size=width,
-        intermediate_size=int(width * 2.6875),
-        num_hidden_layers=layers,
-        num_attention_heads=max(width // 64, 1),
-        vocab_size=IMAGE + 64,
-    )
-    model: Any = LlavaForConditionalGeneration(
-        LlavaConfig(vision_config=vision, text_config=text, image_token_index=IMAGE)
-    )
-    return model.to(device=device, dtype=dtype).eval()
 
 
 def oracle(model: Any, lengths: list[int], text: int) -> Callable[[], Any]:

@@ -24,13 +24,13 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from random_llava import IMAGE, build
 
 from eosdsl.ir.nodes import RelaxedProgram
 from eosdsl.lowering.relaxing.relax import relax
 from eosdsl.parsing import parse
 
-IMAGE, TEXT = 32000, 64
+TEXT = 64
 SCORE = "by ? * attention(query: last) + ? * norm(hidden)"
 BIAS = "with attention_bias: ? * log_size"
 SITES = {
@@ -39,30 +39,6 @@ SITES = {
     "all": f"retain ? 5%..60% {SCORE} pick ? {{top, uniform, grid(2x2)}} "
     f"via mix(? prune, ? merge, ? pool, ? reweight(temperature: ?)) {BIAS}",
 }
-
-
-def build(width: int, layers: int, tokens: int, dtype: torch.dtype, device: str) -> Any:
-    """A LLaVA with random weights and a small tower."""
-    side = round(tokens**0.5)
-    vision = CLIPVisionConfig(
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        image_size=14 * side,
-        patch_size=14,
-    )
-    text = LlamaConfig(
-        hidden_size=width,
-        intermediate_size=int(width * 2.6875),
-        num_hidden_layers=layers,
-        num_attention_heads=max(width // 64, 1),
-        vocab_size=IMAGE + 64,
-    )
-    model: Any = LlavaForConditionalGeneration(
-        LlavaConfig(vision_config=vision, text_config=text, image_token_index=IMAGE)
-    )
-    return model.to(device=device, dtype=dtype).eval().requires_grad_(False)
 
 
 def inputs_of(model: Any, tokens: int, batch: int) -> dict[str, Any]:
@@ -134,7 +110,7 @@ def run_one(args: argparse.Namespace, what: str) -> dict[str, float]:
     """Time and memory of one kind of step, in this process."""
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
-    model = build(args.width, args.layers, args.tokens, getattr(torch, args.dtype), args.device)
+    model = build(args.width, args.layers, args.tokens, getattr(torch, args.dtype), args.device).requires_grad_(False)
     inputs = inputs_of(model, args.tokens, args.batch)
     before = peak(args.device)
     if what == "plain":

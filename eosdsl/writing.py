@@ -42,6 +42,12 @@ def file_in_one_piece(path: Path) -> Generator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """A file of UTF-8 in one piece. Raises SpecError as `file_in_one_piece` does."""
+    with file_in_one_piece(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def folder_in_one_piece(path: Path, replaces: str) -> Generator[Path]:
     """A new folder beside `path` to write to; it takes the place of `path` when the block ends well.

@@ -12,8 +12,20 @@ import typer
 
 from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
 from eosdsl.cli.exits import exit_code
-from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
-from eosdsl.diagnostics import Diagnostic, Severity, SpecError
+from eosdsl.cli.options import (
+    AllowOutside,
+    Color,
+    ColorMode,
+    Device,
+    Dtype,
+    Quiet,
+    Settings,
+    Spec,
+    StdinFilename,
+    Verbose,
+)
+from eosdsl.cli.warned import warnings_of
+from eosdsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from eosdsl.lowering.compile import Compiled
@@ -46,10 +58,8 @@ def command(
         str | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; NAME-MODEL here.", show_default=False),
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    dtype: Dtype = None,
+    device: Device = None,
     emit: Annotated[
         list[Emitted] | None,
         typer.Option("--emit", help="Also write it in this form into the folder; repeatable.", show_default=False),
@@ -69,7 +79,7 @@ def command(
     """
     source = spec_source(spec, stdin_filename)
     settings = settings_of(set_)
-    warnings = _warnings(source, model, settings, allow_outside)
+    warnings = warnings_of(source, model, settings, allow_outside=allow_outside)
     compiled = _compiled(source, settings, allow_outside, model, dtype, device)
     folder = (
         Path(out) if out is not None else Path(f"{compiled.program.name}-{Path(compiled.schedule.model.name).name}")
@@ -88,7 +98,7 @@ def command(
 def _emit(compiled: Compiled, form: Emitted, folder: Path) -> None:
     from eosdsl.lowering.export import export_onnx, export_torch
     from eosdsl.serving.vllm_module import vllm_module
-    from eosdsl.writing import file_in_one_piece
+    from eosdsl.writing import write_text
 
     if form is Emitted.TORCH_EXPORT:
         export_torch(compiled, folder / "prefill.pt2")
@@ -96,19 +106,7 @@ def _emit(compiled: Compiled, form: Emitted, folder: Path) -> None:
         export_onnx(compiled, folder / "prefill.onnx")
     elif form is Emitted.VLLM:
         text = vllm_module(compiled.program, compiled.schedule)
-        with file_in_one_piece(folder / "vllm_retention.py") as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-
-def _warnings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
-    """Warnings of the spec on the model. Raises SpecError for errors."""
-    from eosdsl.checking import check_source
-
-    found = check_source(source, model, settings=settings, allow_outside=allow_outside)
-    errors = [d for d in found if d.is_error]
-    if errors:
-        raise SpecError(errors, source)
-    return [d for d in found if d.severity is Severity.WARNING]
+        write_text(folder / "vllm_retention.py", text)
 
 
 def _compiled(

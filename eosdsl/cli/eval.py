@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eosdsl.cli.console import complain, say, wants_color
-from eosdsl.cli.options import Color, ColorMode, Quiet, Verbose
+from eosdsl.cli.options import Color, ColorMode, Device, Dtype, Quiet, Verbose
 
 if TYPE_CHECKING:
     from eosdsl.evaluating.evaluate import Evaluation
@@ -97,10 +97,8 @@ def command(
         Comparison | None,
         typer.Option("--compare", help="Draw published points, of other models.", show_default=False),
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    dtype: Dtype = None,
+    device: Device = None,
     output_format: Annotated[EvalFormat, typer.Option("--output-format", help="How it is printed.")] = EvalFormat.TEXT,
     color: Color = ColorMode.AUTO,
     quiet: Quiet = False,
@@ -160,7 +158,7 @@ def _write_pages(made: Evaluation, out: Path, published: bool) -> None:
     from eosdsl.evaluating.page import page
     from eosdsl.evaluating.pareto import pareto
     from eosdsl.evaluating.published import points_for
-    from eosdsl.evaluating.records import write_text
+    from eosdsl.writing import write_text
 
     cited = points_for(made) if published else ()
     write_text(out / "pareto.svg", pareto(made, cited))

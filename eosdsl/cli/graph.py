@@ -79,10 +79,9 @@ def _emit(text: str, out: Path | None, quiet: bool) -> None:
     if out is None:
         say(text)
         return
-    from eosdsl.writing import file_in_one_piece
+    from eosdsl.writing import write_text
 
-    with file_in_one_piece(out) as unfinished:
-        unfinished.write_text(text + "\n", encoding="utf-8")
+    write_text(out, text + "\n")
     if not quiet:
         sys.stderr.write(f"wrote {out}\n")
 

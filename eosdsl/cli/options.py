@@ -46,6 +46,10 @@ Settings = Annotated[
 AllowOutside = Annotated[
     bool, typer.Option("--allow-outside", help="Let `use` take in files outside the spec's own folder.")
 ]
+Dtype = Annotated[
+    str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
+]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)]
 Model = Annotated[
     str | None,
     typer.Option(

@@ -14,7 +14,8 @@ import typer
 from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
 from eosdsl.cli.exits import exit_code
 from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
-from eosdsl.diagnostics import Diagnostic, Severity, SpecError
+from eosdsl.cli.warned import warnings_of
+from eosdsl.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from eosdsl.cost.plan import Plan
@@ -116,14 +117,9 @@ def _predicted(made: Plan) -> str:
 def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
     """Warnings of the spec on the model; its errors are raised, but for expectations: those depend on the prompt, and
     on a machine's profile."""
-    from eosdsl.checking import check_source
     from eosdsl.cost.expect import UNMEASURED, UNMET
 
-    found = check_source(source, model, settings=settings, allow_outside=allow_outside)
-    errors = [d for d in found if d.is_error and d.code not in (UNMET, UNMEASURED)]
-    if errors:
-        raise SpecError(errors, source)
-    return [d for d in found if d.severity is Severity.WARNING]
+    return warnings_of(source, model, settings, allow_outside=allow_outside, let_pass=(UNMET, UNMEASURED))
 
 
 def _width() -> int:

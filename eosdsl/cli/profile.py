@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eosdsl.cli.console import say
-from eosdsl.cli.options import Color, ColorMode, Quiet, Verbose
+from eosdsl.cli.options import Color, ColorMode, Device, Dtype, Quiet, Verbose
 
 if TYPE_CHECKING:
     from eosdsl.cost.latency import LatencyProfile
@@ -26,10 +26,8 @@ def command(
     out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="Where to write the profile.")],
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Timings behind each median.")] = 5,
     prompt: Annotated[str, typer.Option("--prompt", help="The question of the timed prompt.")] = "what is this",
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    dtype: Dtype = None,
+    device: Device = None,
     color: Color = ColorMode.AUTO,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -40,12 +38,11 @@ def command(
     and a search can be held to `latency`. Two prefills that the table was not made of show how well it predicts.
     """
     from eosdsl.run.profiling import measure, one_prompt
-    from eosdsl.writing import file_in_one_piece
+    from eosdsl.writing import write_text
 
     loaded, inputs = one_prompt(model, prompt, dtype, device)
-    made = measure(loaded, inputs, rounds=rounds, say=(lambda line: None) if quiet else _note)
-    with file_in_one_piece(Path(out)) as unfinished:
-        unfinished.write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    made = measure(loaded, inputs, rounds=rounds, say=(lambda line: None) if quiet else partial(say, to_stderr=True))
+    write_text(Path(out), made.model_dump_json(indent=2) + "\n")
     if not quiet:
         say(_summary(made, out))
 
@@ -68,7 +65,3 @@ def _summary(made: LatencyProfile, out: str) -> str:
         f"written to {out}",
     ]
     return "\n".join(lines)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr)

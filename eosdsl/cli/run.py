@@ -12,8 +12,20 @@ import typer
 
 from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
 from eosdsl.cli.exits import exit_code
-from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
-from eosdsl.diagnostics import Diagnostic, Severity, SpecError
+from eosdsl.cli.options import (
+    AllowOutside,
+    Color,
+    ColorMode,
+    Device,
+    Dtype,
+    Quiet,
+    Settings,
+    Spec,
+    StdinFilename,
+    Verbose,
+)
+from eosdsl.cli.warned import warnings_of
+from eosdsl.diagnostics import SpecError
 from eosdsl.run.question import Candidate, Question, ask_all
 from eosdsl.run.steps import progress_bar, steps_of
 
@@ -45,10 +57,8 @@ def command(
         str | None,
         typer.Option("--overlay", metavar="FILE", help="Draw the tokens that survive each step.", show_default=False),
     ] = None,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    dtype: Dtype = None,
+    device: Device = None,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     output_format: Annotated[RunFormat, typer.Option("--output-format", help="How it is printed.")] = RunFormat.TEXT,
@@ -64,7 +74,7 @@ def command(
     """
     source = spec_source(spec, stdin_filename)
     settings = settings_of(set_)
-    warnings = _warnings(source, model, settings, allow_outside)
+    warnings = warnings_of(source, model, settings, allow_outside=allow_outside)
     question = Question(prompt, tuple(Path(one) for one in image), max_new_tokens, rounds)
     with progress_bar(steps_of(rounds), shown=not quiet and sys.stderr.isatty()) as progress:
         comparison = _ask(source, settings, allow_outside, model, question, overlay, dtype, device, progress)
@@ -73,17 +83,6 @@ def command(
         complain(warnings, source, color)
     if code := exit_code(warnings):
         raise typer.Exit(code)
-
-
-def _warnings(source: SourceFile, model: str, settings: dict[str, str], allow_outside: bool) -> list[Diagnostic]:
-    """Warnings of the spec on the model. Raises SpecError for errors."""
-    from eosdsl.checking import check_source
-
-    found = check_source(source, model, settings=settings, allow_outside=allow_outside)
-    errors = [d for d in found if d.is_error]
-    if errors:
-        raise SpecError(errors, source)
-    return [d for d in found if d.severity is Severity.WARNING]
 
 
 def _ask(

@@ -109,12 +109,11 @@ def _named(member: DiscreteProgram, place: int) -> DiscreteProgram:
 
 def _write(folder: Path, members: list[str]) -> None:
     from eosdsl.reading import os_error_diagnostic
-    from eosdsl.writing import file_in_one_piece
+    from eosdsl.writing import write_text
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise SpecError([os_error_diagnostic(problem, folder)]) from problem
     for place, text in enumerate(members):
-        with file_in_one_piece(folder / f"{place}.eos") as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+        write_text(folder / f"{place}.eos", text)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eosdsl.cli.console import complain, say, settings_of, spec_source
-from eosdsl.cli.options import Color, ColorMode, Quiet, Settings, StdinFilename, Verbose
-from eosdsl.diagnostics import SpecError
+from eosdsl.cli.options import Color, ColorMode, Device, Dtype, Quiet, Settings, StdinFilename, Verbose
+from eosdsl.cli.warned import warnings_of
 
 if TYPE_CHECKING:
     from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
@@ -62,10 +62,8 @@ def command(
         int | None, typer.Option("--checkpoint", min=1, help="Steps between checkpoints.", show_default=False)
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Metrics for TensorBoard too.")] = False,
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)] = None,
+    dtype: Dtype = None,
+    device: Device = None,
     set_: Settings = None,
     stdin_filename: StdinFilename = None,
     color: Color = ColorMode.AUTO,
@@ -95,7 +93,7 @@ def command(
         device=device,
     )
     shown = not quiet and session.processes.leads
-    tell = _note if shown else _nothing
+    tell = partial(say, to_stderr=True) if shown else _nothing
     bounds = _bounds(budgets)
     common: dict[str, Any] = {"method": method, "resume": resume, "tensorboard": tensorboard, "say": tell}
     if bounds:
@@ -114,15 +112,9 @@ def _checked(
     source: SourceFile, model: str, settings: dict[str, str], color: ColorMode, quiet: bool
 ) -> RelaxedProgram | DiscreteProgram:
     """The program of a text without errors on the model; its warnings are printed."""
-    from eosdsl.checking import check_source
-    from eosdsl.diagnostics import Severity
     from eosdsl.parsing import parse_source
 
-    found = check_source(source, model, settings=settings)
-    errors = [one for one in found if one.is_error]
-    if errors:
-        raise SpecError(errors, source)
-    warnings = [one for one in found if one.severity is Severity.WARNING]
+    warnings = warnings_of(source, model, settings)
     if warnings and not quiet:
         complain(warnings, source, color)
     return parse_source(source, settings=settings)
@@ -181,10 +173,6 @@ def _summary(result: Result) -> str:
         f"written to {result.folder}/: {', '.join(sorted(p.name for p in (result.folder or Path()).iterdir()))}"
     )
     return "\n".join(lines)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _nothing(_: Any) -> None:

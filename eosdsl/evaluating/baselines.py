@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from eosdsl.evaluating.baselines_page import Row, baselines_page
-from eosdsl.evaluating.records import RESULTS, Record, read_records, write_text
+from eosdsl.evaluating.records import RESULTS, Record, read_records
 from eosdsl.evaluating.sides import FULL
 from eosdsl.evaluating.statistics import Pairs, mcnemar
 from eosdsl.evaluating.summary import MEAN
+from eosdsl.writing import write_text
 
 DATA, CSV, JSON, PAGE = "data", "baselines.csv", "baselines.json", "results.md"
 CONTROL, SMALLER = "uniform", "downsample"

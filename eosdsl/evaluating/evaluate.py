@@ -12,10 +12,11 @@ from eosdsl.evaluating.budgets import TokenBudget
 from eosdsl.evaluating.costs import Cost, cost_of
 from eosdsl.evaluating.origin import model_digest, origin
 from eosdsl.evaluating.questions import Task, batches, data_task, family_tasks
-from eosdsl.evaluating.records import RESULTS, Folder, Record, lines, write_text
+from eosdsl.evaluating.records import RESULTS, Folder, Record, lines
 from eosdsl.evaluating.sides import Candidate, Gap, Side, sides_of
 from eosdsl.evaluating.summary import Cell, TaskFacts, cells
 from eosdsl.tasks.base import correct
+from eosdsl.writing import write_text
 
 if TYPE_CHECKING:
     from eosdsl.diagnostics import Diagnostic

@@ -18,17 +18,13 @@ def load(model: str, dtype: str | None = None, device: str | None = None) -> tup
     Raises:
         SpecError: E0435 for a model without weights, E0625 for one without a processor, E064x, E065x.
     """
-    from eosdsl.diagnostics import SpecError, error
     from eosdsl.lowering.loading import load_model
 
     found = find_model(model)
-    place = found.folder or found.hub_id
-    if place is None:
-        helps = ("give a folder with weights and a processor",)
-        raise SpecError([error("E0435", f"{found.name} is known by its config alone: it has no weights", helps=helps)])
-    processor = load_processor(str(place))
+    place = found.weights()
+    processor = load_processor(place)
     return (
-        str(place),
+        place,
         facts_of_config(found.config, found.name),
         load_model(model, dtype=dtype, device=device),
         processor,

@@ -14,7 +14,7 @@ from typing import Any
 
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.reading import os_error_diagnostic
-from eosdsl.writing import file_in_one_piece
+from eosdsl.writing import write_text
 
 MANIFEST, SHARDS, RESULTS = "eval.json", "shards", "results.jsonl"
 
@@ -87,12 +87,6 @@ def read_records(path: Path) -> Iterator[Record]:
             helps = ("remove it, and the same command makes it again",)
             message = f"{path}:{number}: not a record of an evaluation"
             raise SpecError([error("E0684", message, helps=helps)]) from problem
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file in one piece."""
-    with file_in_one_piece(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
 
 
 def _refuse_another(path: Path, manifest: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from eosdsl.lowering.attending import Attending
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.images import Grid, Images, Layout
-from eosdsl.lowering.late import AddLate, all_rows, by_image
+from eosdsl.lowering.late import AddLate, Late, all_rows, by_image
 from eosdsl.lowering.masks import READY, entering_mask
 from eosdsl.lowering.places import gathered, grids, incoming
 from eosdsl.lowering.refusals import refuse
@@ -74,18 +74,10 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         )
         if layout is not None:
             stream = with_images(replace(stream, earlier=rows_before(past_key_values)), layout)
-        visual, features = kwargs.pop("visual_pos_masks", None), kwargs.pop("deepstack_visual_embeds", None)
-        if stream.images is not None:
-            stream = replace(stream, images=replace(stream.images, later=by_image(stream.images, visual, features)))
-        called_with = {
-            "attention_mask": stream.attention_mask,
-            "position_embeddings": stream.position_embeddings,
-            "position_ids": stream.position_ids,
-            "past_key_values": past_key_values,
-            "use_cache": use_cache,
-        }
+        stream, late = with_late(stream, kwargs)
+        called_with = layer_arguments(stream, past_key_values, use_cache)
         if has_late:
-            called_with["late"] = all_rows(visual, features) if stream.images is None else stream.late
+            called_with["late"] = late
         if first_site is not None:
             called_with["stream"] = stream
         hidden = graph(inputs_embeds, **called_with)
@@ -123,6 +115,27 @@ def entering_stream(
         given=positions,
         blocks=entry.blocks,
     )
+
+
+def with_late(stream: Stream, kwargs: dict[str, Any]) -> tuple[Stream, Late | None]:
+    """The stream with the visual features that are added behind early layers, which transformers hands on in `kwargs`
+    (they are taken out), and what is added in front of any reduction."""
+    visual, features = kwargs.pop("visual_pos_masks", None), kwargs.pop("deepstack_visual_embeds", None)
+    if stream.images is None:
+        return stream, all_rows(visual, features)
+    stream = replace(stream, images=replace(stream.images, later=by_image(stream.images, visual, features)))
+    return stream, stream.late
+
+
+def layer_arguments(stream: Stream, cache: Any, use_cache: bool | None) -> dict[str, Any]:
+    """What the graph hands to every layer in front of a reduction."""
+    return {
+        "attention_mask": stream.attention_mask,
+        "position_embeddings": stream.position_embeddings,
+        "position_ids": stream.position_ids,
+        "past_key_values": cache,
+        "use_cache": use_cache,
+    }
 
 
 def _counted(layout: Layout | None, lowered: Lowered, position_ids: Tensor | None) -> Layout | None:

@@ -30,6 +30,15 @@ class Found:
     folder: Path | None = None
     hub_id: str | None = None
 
+    def weights(self) -> str:
+        """Their folder or hub id. Raises SpecError (E0435) where the model is known by its config alone."""
+        place = self.folder or self.hub_id
+        if place is None:
+            helps = ("give a folder with weights and a processor",)
+            message = f"{self.name} is known by its config alone: it has no weights"
+            raise SpecError([error("E0435", message, helps=helps)])
+        return str(place)
+
 
 def find_model(model: str | os.PathLike[str]) -> Found:
     """The config that a name, folder, config file or hub id stands for. A name of the package's comes before a folder.

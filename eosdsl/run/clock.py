@@ -18,6 +18,12 @@ class Timing:
     decode: float
 
 
+def synchronise(device: torch.device) -> None:
+    """Wait until a device has done what it was given; the processor always has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 class TokenClock(BaseStreamer):
     """A streamer that notes when tokens arrive. `generate` first hands it the prompt, then token by token."""
 
@@ -26,8 +32,7 @@ class TokenClock(BaseStreamer):
         self._times: list[float] = []
 
     def put(self, value: Any) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        synchronise(self._device)
         self._times.append(time.perf_counter())
 
     def end(self) -> None:
@@ -42,8 +47,7 @@ class TokenClock(BaseStreamer):
 def time_generate(model: Any, inputs: Any, new_tokens: int) -> Timing:
     """Generate exactly `new_tokens` (at least 2) tokens greedily and time them."""
     clock = TokenClock(model.device)
-    if model.device.type == "cuda":
-        torch.cuda.synchronize(model.device)
+    synchronise(model.device)
     started = time.perf_counter()
     model.generate(
         **inputs, max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False, num_beams=1, streamer=clock

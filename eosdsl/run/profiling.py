@@ -19,12 +19,12 @@ import torch
 
 from eosdsl.cost.account import schedule_cost
 from eosdsl.cost.latency import LatencyProfile, Point, Trial, fit_curve
-from eosdsl.diagnostics import SpecError, error
 from eosdsl.lowering.anatomy import dissect, whole_model
 from eosdsl.lowering.compile import Compiled, compile_program
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
 from eosdsl.parsing import parse
+from eosdsl.run.clock import synchronise
 
 SHARES = (100, 75, 50, 33, 20, 10, 5)
 """Percent of the visual tokens that the table is measured with."""
@@ -56,11 +56,11 @@ class _Watch:
             handle.remove()
 
     def _before(self, layer: Any, args: tuple[Any, ...]) -> None:
-        _synchronise(args[0])
+        synchronise(args[0].device)
         self._started = perf_counter()
 
     def _after(self, layer: Any, args: tuple[Any, ...], output: Any) -> None:
-        _synchronise(args[0])
+        synchronise(args[0].device)
         self.calls.append((args[0].shape[1], 1000 * (perf_counter() - self._started)))
 
 
@@ -127,13 +127,9 @@ def one_prompt(name: str, prompt: str, dtype: str | None, device: str | None) ->
     from eosdsl.run.processor import load_processor
     from eosdsl.run.prompt import prepare
 
-    found = find_model(name)
-    place = found.folder or found.hub_id
-    if place is None:
-        helps = ("give a folder with weights and a processor",)
-        raise SpecError([error("E0435", f"{found.name} is known by its config alone: it has no weights", helps=helps)])
-    processor = load_processor(str(place))
-    model = load_model(str(place), dtype=dtype, device=device)
+    place = find_model(name).weights()
+    processor = load_processor(place)
+    model = load_model(place, dtype=dtype, device=device)
     inputs = prepare(processor, prompt, [Image.new("RGB", (336, 336), "grey")])
     kept = {key: value.to(model.device) for key, value in inputs.items() if key != "token_type_ids"}
     return model, kept
@@ -204,16 +200,11 @@ def _rate(table: Sequence[Point], known: Any) -> float:
 
 
 def _milliseconds(model: Any, inputs: dict[str, Any]) -> float:
-    _synchronise(inputs["input_ids"])
+    synchronise(inputs["input_ids"].device)
     started = perf_counter()
     model(**inputs, use_cache=True, logits_to_keep=1)
-    _synchronise(inputs["input_ids"])
+    synchronise(inputs["input_ids"].device)
     return 1000 * (perf_counter() - started)
-
-
-def _synchronise(tensor: torch.Tensor) -> None:
-    if tensor.is_cuda:
-        torch.cuda.synchronize(tensor.device)
 
 
 def _device(model: Any) -> str:

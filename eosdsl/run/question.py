@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eosdsl.diagnostics import SpecError, error
-from eosdsl.models.find import Found, find_model
+from eosdsl.models.find import find_model
 from eosdsl.models.registry import facts_of_config
 from eosdsl.run.images import open_image
 from eosdsl.run.memory import memory_named
@@ -63,7 +62,7 @@ def ask_all(
     refuse_empty(question.prompt)
     images = [open_image(path) for path in question.images]
     found = find_model(model)
-    source = _weights(found)
+    source = found.weights()
     known = facts_of_config(found.config, found.name)
     names = [path.name for path in question.images]
     with ExitStack() as stack:
@@ -85,15 +84,6 @@ def _picture(path: Path | None, known: ModelFacts, stack: ExitStack) -> Path | N
         return None
     refuse_overlay(path, known)
     return stack.enter_context(file_in_one_piece(path))
-
-
-def _weights(found: Found) -> str:
-    """Where the weights of a model are."""
-    place = found.folder or found.hub_id
-    if place is None:
-        helps = ("give a folder with weights and a processor",)
-        raise SpecError([error("E0435", f"{found.name} is known by its config alone: it has no weights", helps=helps)])
-    return str(place)
 
 
 def _compiled(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from eosdsl.diagnostics import SpecError, error
-from eosdsl.writing import file_in_one_piece
+from eosdsl.writing import write_text
 
 Row = Mapping[str, Any]
 
@@ -18,8 +18,7 @@ class Metrics:
 
     def __init__(self, path: Path, *, after: int, tensorboard: bool) -> None:
         kept = [row for row in read_rows(path) if row["step"] <= after]
-        with file_in_one_piece(path) as unfinished:
-            unfinished.write_text("".join(_line(row) for row in kept), encoding="utf-8")
+        write_text(path, "".join(_line(row) for row in kept))
         self._file: TextIO = path.open("a", encoding="utf-8")
         self._board: Any = _tensorboard(path.parent) if tensorboard else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from eosdsl.cost.expect import check_expectations, schedule_amounts
 from eosdsl.cost.latency import LatencyProfile
 from eosdsl.cost.measures import measure, measure_name
 from eosdsl.ir.nodes import Constraint, DiscreteProgram
-from eosdsl.ir.quantities import Quantity
+from eosdsl.ir.quantities import Argument, Call, Quantity, Word
 from eosdsl.ir.schedule import Schedule
 from eosdsl.ir.spell import spell
 from eosdsl.models.facts import ModelFacts
@@ -111,13 +112,11 @@ def _expecting(schedule: Schedule, promised: tuple[Constraint, ...]) -> Schedule
 def with_bound(constraints: tuple[Constraint, ...], tokens: int) -> tuple[Constraint, ...]:
     """The constraints with another bound on tokens: what `--budgets` goes through. Without one on tokens, one on their
     mean is added."""
-    bound = Quantity(value=tokens, unit="tokens")  # pyright: ignore[reportArgumentType] # pydantic makes a Fraction
+    bound = Quantity(value=Fraction(tokens), unit="tokens")
     changed = tuple(
         one.model_copy(update={"bound": bound}) if one.measure.name == "tokens" else one for one in constraints
     )
     if any(one.measure.name == "tokens" for one in constraints):
         return changed
-    from eosdsl.ir.quantities import Argument, Call, Word
-
     mean = Call(name="tokens", arguments=(Argument(value=Word(name="mean")),))
     return (Constraint(measure=mean, bound=bound), *constraints)

@@ -15,7 +15,7 @@ from eosdsl.searching.drawing import COLOURS, FAINT, Curve, Dot, Line, Panel, Wo
 from eosdsl.views.method_map import Point
 from eosdsl.views.method_map import points as map_points
 from eosdsl.views.method_map import svg as map_svg
-from eosdsl.writing import file_in_one_piece
+from eosdsl.writing import file_in_one_piece, write_text
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def write_report(
     panels = [*_panels(report, rows), _map(map_points(landmarks), own)]
     page = _page(report, panels, map_svg(map_points([*landmarks, program])))
     for name, text in (("report.json", report.to_json()), ("report.html", page)):
-        with file_in_one_piece(folder / name) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+        write_text(folder / name, text)
     with file_in_one_piece(folder / "report.png") as unfinished:
         png(panels, unfinished)
 

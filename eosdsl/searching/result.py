@@ -20,6 +20,7 @@ from eosdsl.lowering.compile import compile_program
 from eosdsl.parsing import parse
 from eosdsl.passes.bind import bind
 from eosdsl.resources import resource
+from eosdsl.run.clock import synchronise
 from eosdsl.searching.batch import Batch
 from eosdsl.searching.constraints import title
 from eosdsl.searching.derive import derive
@@ -29,7 +30,7 @@ from eosdsl.searching.objective import Weights
 from eosdsl.searching.provenance import Origin, stamped
 from eosdsl.searching.report import Check, Judged, Report, write_report
 from eosdsl.searching.session import Session
-from eosdsl.writing import file_in_one_piece
+from eosdsl.writing import write_text
 
 GENOME = "genome.json"
 _TIMED = 5
@@ -193,16 +194,13 @@ def _timed(program: DiscreteProgram, session: Session) -> tuple[float, float]:
 def _milliseconds(model: Any, batch: Batch) -> float:
     started = perf_counter()
     model(**batch.inputs, use_cache=True, logits_to_keep=1)
-    if batch.labels.is_cuda:
-        torch.cuda.synchronize(batch.labels.device)
+    synchronise(batch.labels.device)
     return 1000 * (perf_counter() - started)
 
 
 def _write(report: Report, run: Run, program: DiscreteProgram, text: str, genome: Genome, folder: Path) -> None:
-    with file_in_one_piece(folder / f"{program.name}.eos") as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-    with file_in_one_piece(folder / GENOME) as unfinished:
-        unfinished.write_text(genome.to_json(indent=2) + "\n", encoding="utf-8")
+    write_text(folder / f"{program.name}.eos", text)
+    write_text(folder / GENOME, genome.to_json(indent=2) + "\n")
     write_report(report, run.rows, program, landmarks(), folder)
 
 

@@ -88,7 +88,7 @@ def open_session(
     known = facts_of(whole_model(model) if given else model)
     if profile is not None:
         refuse_other_model(profile, known.name, known.decoder.layers, known.decoder.width)
-    name, weights = (known.name, None) if given else _weights(model)
+    weights = None if given else find_model(model).weights()
     found = processor if processor is not None else load_processor(weights or str(model.name_or_path))
     stream = read_data(data, seed, found.tokenizer)
     whole = whole_model(model) if given else load_model(str(weights), dtype=dtype, device=_place(device, own))
@@ -102,7 +102,7 @@ def open_session(
         model=whole,
         processor=found,
         facts=known,
-        model_name=name or type(whole).__name__,
+        model_name=known.name or type(whole).__name__,
         model_hash=model_hash(whole),
         data=stream,
         derive_on=derive_on,
@@ -116,16 +116,6 @@ def open_session(
 def image_token(model: Any) -> int:
     """The id of the placeholder of visual tokens."""
     return int(model.config.image_token_id)
-
-
-def _weights(model: Any) -> tuple[str, str]:
-    """Name of a model, and where its weights are. Raises SpecError (E0435) where it has none."""
-    found = find_model(model)
-    place = found.folder or found.hub_id
-    if place is None:
-        helps = ("give a folder with weights and a processor",)
-        raise SpecError([error("E0435", f"{found.name} is known by its config alone: it has no weights", helps=helps)])
-    return found.name, str(place)
 
 
 def _place(device: str | None, processes: Processes) -> Any:

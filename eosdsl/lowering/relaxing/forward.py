@@ -13,9 +13,9 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from eosdsl.lowering.attending import CAUSAL, Attending
-from eosdsl.lowering.forward import ENTRY, entering_stream, with_images
+from eosdsl.lowering.forward import ENTRY, entering_stream, layer_arguments, with_images, with_late
 from eosdsl.lowering.images import Images
-from eosdsl.lowering.late import AddLate, all_rows, by_image
+from eosdsl.lowering.late import AddLate
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.relaxing.decisions import Values
 from eosdsl.lowering.relaxing.flow import Flow, through_layers
@@ -69,19 +69,11 @@ def relaxed_forward(decoder: SoftDecoder, session: Session) -> Callable[..., Any
         plain = entering_stream(self, decoder.attending, inputs_embeds, attention_mask, position_ids, None, entry)
         if entry.layout is not None:
             plain = with_images(plain, entry.layout)
-        visual, features = kwargs.pop("visual_pos_masks", None), kwargs.pop("deepstack_visual_embeds", None)
-        if plain.images is not None:
-            plain = replace(plain, images=replace(plain.images, later=by_image(plain.images, visual, features)))
+        plain, late = with_late(plain, kwargs)
         stream = _begun(decoder, soft_stream(plain, session.values), session, self.config)
-        called_with = {
-            "attention_mask": stream.attention_mask,
-            "position_embeddings": stream.position_embeddings,
-            "position_ids": stream.position_ids,
-            "past_key_values": None,
-            "use_cache": False,
-        }
+        called_with = layer_arguments(stream, None, use_cache=False)
         if has_late:
-            called_with["late"] = all_rows(visual, features) if plain.images is None else plain.late
+            called_with["late"] = late
         if decoder.opens:
             called_with["stream"] = stream
         hidden = decoder.graph(inputs_embeds, **called_with)
