@@ -11,6 +11,7 @@ from transformers import LlavaForConditionalGeneration
 
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.writing import folder_in_one_piece
+from eosdsl.zoo.layer_use import asked, layer_use
 from eosdsl.zoo.small_llava import CARD
 from eosdsl.zoo.tiny_llava import processor
 from eosdsl.zoo.train_card import card, halve, readme
@@ -97,7 +98,8 @@ def write(join: Join, out: Path, recipe: Recipe, folder: Path) -> dict[str, Scor
         model = LlavaForConditionalGeneration.from_pretrained(unfinished)
         scores = evaluate(model.eval(), maker, recipe.questions)
         stages = {name: history(name, folder) for name in STAGES if (folder / f"{name}.pt").exists()}
-        facts = card(recipe.seed, recipe.questions, scores, stages)
+        use = layer_use(model, maker, asked(max(1, recipe.questions // 4)))
+        facts = card(recipe.seed, recipe.questions, scores, stages, use)
         (unfinished / CARD).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         (unfinished / "README.md").write_text(readme(facts), encoding="utf-8")
     return scores

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from eosdsl.zoo.layer_use import LayerUse
 from eosdsl.zoo.train_evaluate import Score
 
 _WEIGHTS = "model.safetensors"
@@ -23,7 +25,9 @@ def halve(folder: Path) -> None:
     save_file(small, folder / _WEIGHTS, metadata={"format": "pt"})
 
 
-def card(seed: int, questions: int, scores: Mapping[str, Score], stages: Mapping[str, Any]) -> dict[str, Any]:
+def card(
+    seed: int, questions: int, scores: Mapping[str, Score], stages: Mapping[str, Any], use: Sequence[LayerUse] = ()
+) -> dict[str, Any]:
     """Where a model comes from and what it can do, as plain data."""
     seeing = [score for score in scores.values() if score.needs_image]
     return {
@@ -36,6 +40,7 @@ def card(seed: int, questions: int, scores: Mapping[str, Score], stages: Mapping
         "mean_accuracy": round(sum(score.accuracy for score in seeing) / len(seeing), 4),
         "mean_blind": round(sum(score.blind for score in seeing) / len(seeing), 4),
         "families": {name: _plain(score) for name, score in scores.items()},
+        "layers": [asdict(one) for one in use],
         "stages": dict(stages),
     }
 
@@ -81,4 +86,20 @@ image. Mean over the families that need the image (all but `prior`): **{facts["m
 {stages}
 
 The learning curves are in `zoo.json`.
+{_layers(facts.get("layers", ()))}"""
+
+
+def _layers(use: Sequence[Mapping[str, Any]]) -> str:
+    if not use:
+        return ""
+    rows = "\n".join(f"| {one['layer']} | {one['without']:.3f} | {one['attention']:.2f} |" for one in use[:-1])
+    return f"""
+Where the image is read: accuracy (mean over the families that need the image, {use[0]["questions"]} questions) where
+all visual tokens end before a layer, and the share of attention that the last word of a prompt gives to visual tokens
+in that layer of the full model. From the layer on where nothing is lost, whatever a spec does to visual tokens is free.
+
+| visual tokens end before layer | accuracy | attention to the image there |
+|---|---|---|
+{rows}
+| never | {use[-1]["without"]:.3f} | |
 """
