@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eosdsl.evaluating.budgets import TokenBudget
 from eosdsl.evaluating.costs import Cost, cost_of
-from eosdsl.evaluating.origin import model_digest, origin
+from eosdsl.evaluating.origin import origin, preprocessing_digest
 from eosdsl.evaluating.questions import Task, batches, data_task, family_tasks
 from eosdsl.evaluating.records import RESULTS, Folder, Record, lines
 from eosdsl.evaluating.sides import Candidate, Gap, Side, sides_of
@@ -105,6 +105,7 @@ def evaluate(
     """
     from eosdsl.evaluating.asking import Asking, Panel
     from eosdsl.evaluating.loading import load
+    from eosdsl.lowering.weights_digest import weights_digest
     from eosdsl.run.memory import memory_named
 
     chosen = settings or Settings()
@@ -114,7 +115,8 @@ def evaluate(
     sides, gaps = sides_of(candidates, budgets, facts, controls=chosen.controls)
     sides, refused = _compilable(sides, loaded)
     work = batches(tasks, chosen.batch)
-    manifest = _manifest(chosen, tasks, sides, facts, model_digest(source))
+    stamps = {"weights": f"sha256 {weights_digest(loaded)}", "preprocessing": preprocessing_digest(source)}
+    manifest = _manifest(chosen, tasks, sides, facts, stamps)
     folder = Folder(out, manifest)
     steps = 1 + len(work) * len(sides) + len(sides) * bool(chosen.rounds)
     with memory_named():
@@ -272,13 +274,13 @@ def _costs(panel: Panel, work: Sequence[tuple[Task, Sequence[Any]]]) -> tuple[in
 
 
 def _manifest(
-    chosen: Settings, tasks: Sequence[Task], sides: Sequence[Side], facts: ModelFacts, weights: str
+    chosen: Settings, tasks: Sequence[Task], sides: Sequence[Side], facts: ModelFacts, stamps: dict[str, Any]
 ) -> dict[str, Any]:
     """What has to be equal for answers to be put together."""
     return {
         "eos_eval": 1,
         "model": facts.name,
-        "weights": weights,
+        **stamps,
         "tasks": {task.name: len(task.examples) for task in tasks},
         "data": None if chosen.data is None else chosen.data.name,
         "split": chosen.split,

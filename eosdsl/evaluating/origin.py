@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_HASHED = 512 * 2**20
-"""Weights up to so many bytes are hashed; of larger ones the sizes of their files say which they are."""
+DIGITS = 12
 
 
 def origin() -> dict[str, Any]:
@@ -26,19 +25,17 @@ def origin() -> dict[str, Any]:
     }
 
 
-def model_digest(source: str) -> str:
-    """What tells a model's weights from others."""
+def preprocessing_digest(source: str) -> str | None:
+    """What tells how a model's images and prompts are prepared from other ways; None for a hub id, which tells it."""
     folder = Path(source)
     if not folder.is_dir():
-        return f"hub: {source}"
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("config.json"), *folder.glob("*processor_config.json")])
+        return None
     digest = hashlib.sha256()
-    small = sum(file.stat().st_size for file in files) <= _HASHED
-    for file in files:
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-        if small:
+    for pattern in ("*processor_config.json", "tokenizer*.json", "chat_template*"):
+        for file in sorted(folder.glob(pattern)):
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
             digest.update(file.read_bytes())
-    return f"sha256 {digest.hexdigest()[:16]}"
+    return f"sha256 {digest.hexdigest()[:DIGITS]}"
 
 
 def _version(name: str) -> str | None:

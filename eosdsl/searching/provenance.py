@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
-
-import torch
 
 from eosdsl.cost.expect import check_expectations, schedule_amounts
 from eosdsl.cost.latency import LatencyProfile
@@ -70,15 +67,6 @@ def text_of(program: DiscreteProgram) -> str:
 def text_hash(text: str) -> str:
     """The first digits of a text's sha256."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def model_hash(model: Any) -> str:
-    """The first digits of the sha256 over a model's weights, by name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 def _name(name: str, constraints: tuple[Constraint, ...]) -> str:

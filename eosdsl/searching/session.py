@@ -14,13 +14,14 @@ from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.space import Space
 from eosdsl.lowering.anatomy import whole_model
 from eosdsl.lowering.loading import load_model
+from eosdsl.lowering.weights_digest import weights_digest
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.find import find_model
 from eosdsl.models.registry import facts as facts_of
 from eosdsl.run.processor import load_processor
 from eosdsl.searching.batch import Batch, encode
 from eosdsl.searching.processes import Processes
-from eosdsl.searching.provenance import model_hash, text_hash
+from eosdsl.searching.provenance import text_hash
 from eosdsl.searching.questions import Data, Questions, read_data
 from eosdsl.source import SourceFile
 from eosdsl.tasks.base import Example
@@ -103,7 +104,7 @@ def open_session(
         processor=found,
         facts=known,
         model_name=known.name or type(whole).__name__,
-        model_hash=model_hash(whole),
+        model_hash=weights_digest(whole),
         data=stream,
         derive_on=derive_on,
         check_on=check_on,
