@@ -13,7 +13,7 @@ from eosdsl.cost.flops import Rows, decoder_macs, head_macs, projector_macs, tow
 from eosdsl.cost.kv_cache import kv_cache_bytes
 from eosdsl.cost.reducers import reducers_macs
 from eosdsl.ir.schedule import Schedule, SiteReduction
-from eosdsl.models.facts import ModelFacts
+from eosdsl.models.facts import EncoderFacts, ModelFacts
 from eosdsl.passes.infer_tokens import LayerTokens, layer_tokens, token_flow, usual_image
 
 
@@ -85,6 +85,10 @@ def full_cost(facts: ModelFacts, text_tokens: int, images: int) -> Cost:
     return _cost((), facts, text_tokens, images, least=False)
 
 
+def _tower(encoder: EncoderFacts, patches: int, layers: Sequence[LayerTokens]) -> int:
+    return tower_macs(encoder, patches, [Rows(one.entering, one.in_mlp) for one in layers])
+
+
 def _cost(reductions: Sequence[SiteReduction], facts: ModelFacts, text_tokens: int, images: int, least: bool) -> Cost:
     image = usual_image(facts)
     flow = token_flow(reductions, image, least=least)
@@ -96,7 +100,7 @@ def _cost(reductions: Sequence[SiteReduction], facts: ModelFacts, text_tokens: i
     macs = Macs(
         decoder=layers.macs,
         decoder_visual=layers.visual_macs,
-        tower=images * tower_macs(facts.encoder, image.patches, encoder) if facts.encoder else 0,
+        tower=images * _tower(facts.encoder, image.patches, encoder) if facts.encoder else 0,
         projector=images * projector_macs(facts, projected),
         reducers=reducers_macs(reductions, facts, text_tokens, images),
         head=head_macs(facts.decoder),

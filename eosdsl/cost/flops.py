@@ -7,11 +7,10 @@ counted whole, as every implementation computes it with a mask, not the causal h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from eosdsl.cost.counts import Count, total
 from eosdsl.models.facts import DecoderFacts, EncoderFacts, ModelFacts
-from eosdsl.passes.infer_tokens import LayerTokens
 
 
 class Rows(NamedTuple, Generic[Count]):
@@ -36,29 +35,31 @@ def decoder_attention_macs(decoder: DecoderFacts, rows: Count) -> Count:
     return 2 * rows * decoder.width * (inner + decoder.kv_width) + 2 * rows**2 * inner
 
 
-def tower_macs(encoder: EncoderFacts, patches: int, layers: Sequence[LayerTokens]) -> int:
-    """Patch embedding of all patches and every layer of the tower, with CLS and registers among the rows.
+def tower_macs(encoder: EncoderFacts, patches: int, layers: Sequence[Rows[Count]]) -> Count:
+    """Patch embedding of all patches and every layer of the tower over so many patches, with CLS and registers among
+    the rows.
 
     All layers count, those too that run after the features were taken.
     """
     embedding = patches * encoder.patch_values * encoder.width
-    return embedding + sum(_tower_layer(encoder, number, tokens) for number, tokens in enumerate(layers))
+    return embedding + total(_tower_layer(encoder, number, patched) for number, patched in enumerate(layers))
 
 
-def _tower_layer(encoder: EncoderFacts, number: int, tokens: LayerTokens) -> int:
-    rows = tokens.entering + encoder.extra_rows
+def _tower_layer(encoder: EncoderFacts, number: int, patched: Rows[Count]) -> Count:
+    rows = patched.attention + encoder.extra_rows
     projections = 4 * rows * encoder.width**2
     attention = 2 * rows * _reach(encoder, number, rows) * encoder.width
     return (
         projections
         + attention
-        + _mlp(tokens.in_mlp + encoder.extra_rows, encoder.width, encoder.mlp_width, encoder.mlp_matrices)
+        + _mlp(patched.mlp + encoder.extra_rows, encoder.width, encoder.mlp_width, encoder.mlp_matrices)
     )
 
 
-def _reach(encoder: EncoderFacts, number: int, rows: int) -> int:
+def _reach(encoder: EncoderFacts, number: int, rows: Count) -> Count:
     """Rows that a row attends to: those of its tile, or of its window."""
-    in_tile = -(-rows // encoder.tiles)
+    whole: Any = rows
+    in_tile = whole if encoder.tiles == 1 else -(-whole // encoder.tiles)
     return min(encoder.window, in_tile) if encoder.window and number in encoder.windowed_layers else in_tile
 
 

@@ -25,7 +25,7 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0674": (
         "a setting that no search can do",
-        "A setting of the search (an optimiser, a schedule, a kind of site) is written right and yet not built, or\n"
+        "A setting of the search (an optimiser, a schedule) is written right and yet not built, or\n"
         "not to be had together with another one. The message names what can be given instead.\n",
     ),
     "E0675": (

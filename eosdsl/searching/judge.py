@@ -16,9 +16,8 @@ from eosdsl.searching.batch import Batch
 from eosdsl.searching.objective import (
     Seen,
     Weights,
+    alignment,
     exactly_right,
-    hidden_distances,
-    logits_divergences,
     see,
     task_loss,
 )
@@ -83,10 +82,7 @@ class Judge:
             objective = self.weights.task * task
             if self.weights.aligns and self.targets is not None:
                 target = self.targets[number]
-                if self.weights.hidden:
-                    objective = objective + self.weights.hidden * hidden_distances(seen, target, batch)
-                if self.weights.logits:
-                    objective = objective + self.weights.logits * logits_divergences(seen, target, batch)
+                objective = objective + alignment(seen, target, batch, self.weights)
             found.append((objective.cpu(), task.cpu(), exactly_right(seen, batch).cpu()))
         return Verdict(*(torch.cat(column) for column in zip(*found, strict=True)))
 

@@ -14,17 +14,20 @@ from eosdsl.ir.nodes import ScoreExpr, Sum, Weighted
 from eosdsl.ir.quantities import Call, Open, Word
 from eosdsl.searching.batch import IGNORE, Batch
 
+_NO_DISTANCE = 1e-6  # what rounding makes of a cosine of one
 LAST_LAYERS = 2
 """Hidden states that alignment compares: those behind the last so many layers, the last of them behind the norm."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the terms of an objective."""
+    """Of the terms of an objective. `rooted`: hidden states are compared by the distance of their directions, not by
+    half its square, which near a teacher is nothing but for rare questions."""
 
     task: float = 0.0
     hidden: float = 0.0
     logits: float = 0.0
+    rooted: bool = False
 
     @property
     def aligns(self) -> bool:
@@ -49,7 +52,7 @@ def weights_of(objective: ScoreExpr | None) -> Weights:
         return Weights(task=1.0)
     found: dict[str, float] = {}
     _add(objective, 1.0, found)
-    return Weights(**found)
+    return Weights(found.get("task", 0.0), found.get("hidden", 0.0), found.get("logits", 0.0))
 
 
 def see(model: Any, batch: Batch, *, hidden: bool) -> Seen:
@@ -65,9 +68,19 @@ def losses(seen: Seen, batch: Batch, target: Seen | None, weights: Weights) -> d
     """The terms that count, each the mean over the questions of the batch []."""
     found = {"task": task_loss(seen, batch).mean()}
     if weights.hidden and target is not None:
-        found["hidden"] = hidden_distances(seen, target, batch).mean()
+        found["hidden"] = hidden_distances(seen, target, batch, rooted=weights.rooted).mean()
     if weights.logits and target is not None:
         found["logits"] = logits_divergences(seen, target, batch).mean()
+    return found
+
+
+def alignment(seen: Seen, target: Seen, batch: Batch, weights: Weights) -> Tensor:
+    """The weighted terms of likeness to the target, per question [B]."""
+    found = torch.zeros(len(batch.labels), device=batch.labels.device)
+    if weights.hidden:
+        found = found + weights.hidden * hidden_distances(seen, target, batch, rooted=weights.rooted)
+    if weights.logits:
+        found = found + weights.logits * logits_divergences(seen, target, batch)
     return found
 
 
@@ -88,14 +101,18 @@ def exactly_right(seen: Seen, batch: Batch) -> Tensor:
     return same.all(dim=1)
 
 
-def hidden_distances(seen: Seen, target: Seen, batch: Batch) -> Tensor:
-    """1 - cosine of hidden states over the rows behind the images, mean over layers and rows, per question [B]."""
+def hidden_distances(seen: Seen, target: Seen, batch: Batch, *, rooted: bool = False) -> Tensor:
+    """1 - cosine of hidden states over the rows behind the images, mean over layers and rows, per question [B];
+    `rooted`: √(2 - 2 cosine), the distance of their directions."""
     tail = batch.tail
     apart = [
         1 - cosine_similarity(mine.float(), theirs.float(), dim=-1)
         for mine, theirs in zip(seen.hidden, target.hidden, strict=True)
     ]
-    per_row = torch.stack(apart).mean(dim=0) * tail
+    each = torch.stack(apart)
+    if rooted:
+        each = (2 * each.clamp(min=0) + _NO_DISTANCE).sqrt()
+    per_row = each.mean(dim=0) * tail
     return per_row.sum(dim=1) / tail.sum(dim=1).clamp(min=1)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eosdsl.cost.latency import LatencyProfile
 from eosdsl.cost.measures import Amounts
-from eosdsl.diagnostics import SpecError, error
+from eosdsl.diagnostics import SpecError
 from eosdsl.ir.holes import Hole, decide_step
 from eosdsl.ir.nodes import Behaviour, DiscreteProgram, Mix, Step, Sum
 from eosdsl.ir.quantities import Call, Open, Quantity, Value
@@ -26,6 +26,7 @@ from eosdsl.operators.base import Operator
 from eosdsl.operators.bound import GroupOperators, bind_groups
 from eosdsl.passes.bind import bind
 from eosdsl.passes.candidates import Variant
+from eosdsl.passes.infer_tokens import usual_image
 from eosdsl.searching.batch import Batch
 from eosdsl.searching.learnable import Learnable
 from eosdsl.searching.soft_cost import Charge, SoftGroup, SoftSite, SoftTokens, soft_amounts
@@ -67,7 +68,6 @@ class Prices:
     def __init__(
         self, relaxed: Learnable, space: Space, facts: ModelFacts, *, profile: LatencyProfile | None = None
     ) -> None:
-        """Raises SpecError (E0674) for spaces with sites in the vision tower."""
         self._relaxed, self._facts, self._profile = relaxed, facts, profile
         self._sites = tuple(
             site
@@ -85,8 +85,7 @@ class Prices:
 
     def full(self) -> Amounts[Tensor]:
         """That of the model without reduction."""
-        whole = torch.full((self._facts.decoder.layers,), float(self._facts.visual_tokens))
-        return soft_amounts(self._facts, SoftTokens(whole, whole), [], profile=self._profile)
+        return soft_amounts(self._facts, SoftTokens.whole(self._facts), [], profile=self._profile)
 
     def _tokens(self, batch: Batch) -> SoftTokens:
         """The mean over questions, in tokens of the model's usual image."""
@@ -94,23 +93,37 @@ class Prices:
         original = torch.tensor(flow.original, dtype=flow.decoder.dtype, device=flow.decoder.device)
         weights = batch.per_image().to(flow.decoder) * (self._facts.visual_tokens / original)
         return SoftTokens(
-            (flow.decoder * weights[:, None]).sum(dim=0), (flow.decoder_mlp * weights[:, None]).sum(dim=0)
+            entering=weights @ flow.decoder,
+            in_mlp=weights @ flow.decoder_mlp,
+            patches=weights @ flow.encoder,
+            patches_in_mlp=weights @ flow.encoder_mlp,
+            arriving=weights @ flow.arriving,
         )
 
     def _soft(self, priced: PricedSite, tokens: SoftTokens, values: Mapping[str, Tensor]) -> SoftSite:
-        layer = priced.site.layer
         one = torch.ones_like(tokens.entering[0])
-        if priced.site.after_attention:
-            incoming, kept = tokens.entering[layer], tokens.in_mlp[layer]
-        else:
-            incoming = tokens.in_mlp[layer - 1] if layer else one * self._facts.visual_tokens
-            kept = tokens.entering[layer]
+        incoming, kept = self._around(priced.site, tokens)
         parts = _parts(priced.budgets, values, kept, self._facts.visual_tokens)
         groups = tuple(
             SoftGroup(part, tuple(use.charge(values, one) for use in uses))
             for part, uses in zip(parts, priced.groups, strict=True)
         )
-        return SoftSite(values[priced.gate] if priced.gate else one, incoming, groups)
+        in_decoder = priced.site.stream == "decoder"
+        return SoftSite(values[priced.gate] if priced.gate else one, in_decoder, incoming, groups)
+
+    def _around(self, site: Site, tokens: SoftTokens) -> tuple[Tensor, Tensor]:
+        """What arrives at a site and what stays."""
+        image, encoder = usual_image(self._facts), self._facts.encoder
+        if site.stream == "encoder_output":
+            others = image.original - image.patches // image.merge_area
+            assert encoder is not None
+            return tokens.patches_in_mlp[encoder.layers_run - 1], (tokens.arriving - others) * image.merge_area
+        entering, in_mlp, first = tokens.entering, tokens.in_mlp, tokens.arriving
+        if site.stream == "encoder":
+            entering, in_mlp, first = tokens.patches, tokens.patches_in_mlp, torch.full_like(first, image.patches)
+        if site.after_attention:
+            return entering[site.layer], in_mlp[site.layer]
+        return in_mlp[site.layer - 1] if site.layer else first, entering[site.layer]
 
 
 def _parts(
@@ -132,10 +145,6 @@ def _priced(variant: Variant, gated: bool, space: Space, facts: ModelFacts) -> I
     step = decide_step(variant.step, variant.path, lambda hole: _plain(hole, space))
     opened = [group.pick for group in step.groups], [group.behaviour for group in step.groups]
     for reduction in _reductions(step, space, facts):
-        if reduction.site.stream != "decoder":
-            helps = ("leave sites of the decoder open",)
-            message = "a search cannot price sites in the vision tower yet"
-            raise SpecError([error("E0674", message, variant.step.span, helps=helps)])
         groups = tuple(
             tuple(_uses(group, pick, behaviour, f"{variant.path}.groups[{number}]", space))
             for number, (group, pick, behaviour) in enumerate(zip(reduction.groups, *opened, strict=True))

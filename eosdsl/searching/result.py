@@ -26,7 +26,7 @@ from eosdsl.searching.constraints import title
 from eosdsl.searching.derive import derive
 from eosdsl.searching.judge import Judge, Verdict, seen_on
 from eosdsl.searching.members import Members
-from eosdsl.searching.objective import Weights
+from eosdsl.searching.objective import Seen, Weights
 from eosdsl.searching.provenance import Origin, stamped
 from eosdsl.searching.report import Check, Judged, Report, write_report
 from eosdsl.searching.session import Session
@@ -76,7 +76,7 @@ def finish(
             written.
     """
     members = Members(session.space, session.facts, constraints, session.profile)
-    targets = seen_on(session.model, session.derive_on, weights) if weights.aligns else None
+    targets = _targets(session, weights) if weights.aligns else None
     judge = Judge(session.model, session.derive_on, weights, targets)
     derived = derive(run.genome, members, judge, say)
     check = Judge(session.model, session.check_on, Weights(task=1.0))
@@ -88,6 +88,14 @@ def finish(
     if folder is not None:
         _write(report, run, program, text, derived.genome, folder)
     return Result(program, report, text, folder)
+
+
+def _targets(session: Session, weights: Weights) -> list[Seen]:
+    """What the derived operator is compared with: the model as it is, or under the teacher's spec."""
+    if session.teacher is None:
+        return seen_on(session.model, session.derive_on, weights)
+    with compile_program(session.teacher, session.model) as compiled:
+        return seen_on(compiled, session.derive_on, weights)
 
 
 def _origin(run: Run, session: Session) -> Origin:

@@ -186,7 +186,7 @@ def search_front(
 def objective_of(session: Session) -> Weights:
     """The space's objective; with a teacher alignment of hidden states alone."""
     if session.teacher is not None:
-        return Weights(hidden=1.0)
+        return Weights(hidden=1.0, rooted=True)
     return weights_of(session.space.program.objective)
 
 

@@ -20,7 +20,7 @@ from eosdsl.cost.measures import Amounts
 from eosdsl.cost.reducers import site_context
 from eosdsl.models.facts import ModelFacts
 from eosdsl.operators.base import Operator
-from eosdsl.passes.infer_tokens import LayerTokens, usual_image
+from eosdsl.passes.infer_tokens import usual_image
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,32 @@ class SoftGroup:
 
 @dataclass(frozen=True)
 class SoftSite:
-    """A site in the decoder: its gate in [0, 1], the tokens of an image that arrive at it, and its groups."""
+    """A site, in the decoder or not: its gate in [0, 1], the tokens of an image that arrive at it, and its groups."""
 
     gate: Tensor
+    in_decoder: bool
     incoming: Tensor
     groups: tuple[SoftGroup, ...]
 
 
 @dataclass(frozen=True)
 class SoftTokens:
-    """Visual tokens of the usual image in every decoder layer [L]: entering it, and entering its MLP."""
+    """Visual tokens of the usual image in every decoder layer [L]: entering it, and entering its MLP; patches in every
+    layer of the tower, likewise; visual tokens that arrive in front of the decoder []."""
 
     entering: Tensor
     in_mlp: Tensor
+    patches: Tensor
+    patches_in_mlp: Tensor
+    arriving: Tensor
+
+    @classmethod
+    def whole(cls, facts: ModelFacts) -> SoftTokens:
+        """Of the model without reduction."""
+        image = usual_image(facts)
+        decoder = torch.full((facts.decoder.layers,), float(image.original))
+        tower = torch.full((facts.encoder.layers if facts.encoder else 0,), float(image.patches))
+        return cls(decoder, decoder, tower, tower, torch.tensor(float(image.original)))
 
 
 def soft_amounts(
@@ -65,11 +78,10 @@ def soft_amounts(
     profile: LatencyProfile | None = None,
 ) -> Amounts[Tensor]:
     """What constraints look at, as tensors that a gradient goes through."""
-    entering, in_mlp = list(tokens.entering.double().unbind()), list(tokens.in_mlp.double().unbind())
-    rows = [Rows(one, other) for one, other in zip(entering, in_mlp, strict=True)]
-    decoder = decoder_cost(facts, rows, text_tokens, images)
+    entering = list(tokens.entering.double().unbind())
+    decoder = decoder_cost(facts, _rows(tokens.entering, tokens.in_mlp), text_tokens, images)
     reducers = _reducers_macs(sites, facts, text_tokens, images, decoder.macs)
-    fixed = images * (_tower_macs(facts) + projector_macs(facts, facts.visual_tokens)) + head_macs(facts.decoder)
+    before = images * (_tower(facts, tokens) + projector_macs(facts, tokens.arriving.double()))
     latency = None
     if profile is not None:
         gates = total([decoder.macs * 0, *(site.gate.double() for site in sites)])
@@ -77,7 +89,7 @@ def soft_amounts(
     return Amounts(
         entering=entering,
         prefill_flops=2 * decoder.macs,
-        flops=2 * (decoder.macs + reducers + fixed),
+        flops=2 * (decoder.macs + reducers + before + head_macs(facts.decoder)),
         kv_cache=decoder.kv_cache_bytes,
         latency=latency,
     )
@@ -92,14 +104,17 @@ def _reducers_macs(sites: Sequence[SoftSite], facts: ModelFacts, text_tokens: in
             # a context holds whole numbers for a plan; the operators' formulas hold for soft ones just as well
             incoming: Any = site.incoming.double()
             kept: Any = group.kept.double()
-            context = site_context(facts, True, incoming, kept, text_tokens, images)
+            context = site_context(facts, site.in_decoder, incoming, kept, text_tokens, images)
             for charge in group.charges:
                 added = added + images * gate * charge.share.double() * charge.operator.macs(context)
     return added
 
 
-def _tower_macs(facts: ModelFacts) -> int:
+def _tower(facts: ModelFacts, tokens: SoftTokens) -> Tensor | int:
     if facts.encoder is None:
         return 0
-    patches = usual_image(facts).patches
-    return tower_macs(facts.encoder, patches, [LayerTokens(patches, patches)] * facts.encoder.layers)
+    return tower_macs(facts.encoder, usual_image(facts).patches, _rows(tokens.patches, tokens.patches_in_mlp))
+
+
+def _rows(attention: Tensor, mlp: Tensor) -> list[Rows[Tensor]]:
+    return [Rows(one, other) for one, other in zip(attention.double(), mlp.double(), strict=True)]

@@ -12,7 +12,7 @@ from transformers import LlavaConfig, LlavaForConditionalGeneration, Qwen2VLConf
 from eosdsl.cost.account import full_cost
 from eosdsl.cost.flops import Rows, decoder_macs, tower_macs
 from eosdsl.models.registry import facts
-from eosdsl.passes.infer_tokens import LayerTokens, usual_image
+from eosdsl.passes.infer_tokens import usual_image
 
 TEXT = 11
 
@@ -161,12 +161,12 @@ def test_after_attention_splits_a_tower_layer() -> None:
     model.set_attn_implementation("eager")
     tower = model.model.vision_tower
     patches = usual_image(known).patches
-    counts = [LayerTokens(49, 49), LayerTokens(49, 30), LayerTokens(30, 30), LayerTokens(30, 21)]
+    counts = [Rows(49, 49), Rows(49, 30), Rows(30, 30), Rows(30, 21)]
 
     def run() -> None:
         tower.embeddings.patch_embedding(torch.zeros(1, 3, 28, 28))
         for layer, tokens in zip(tower.encoder.layers, counts, strict=True):
-            layer.self_attn(torch.zeros(1, tokens.entering + 1, 32), attention_mask=None)
-            layer.mlp(torch.zeros(1, tokens.in_mlp + 1, 32))
+            layer.self_attn(torch.zeros(1, tokens.attention + 1, 32), attention_mask=None)
+            layer.mlp(torch.zeros(1, tokens.mlp + 1, 32))
 
     assert counted_macs(run) == pytest.approx(tower_macs(known.encoder, patches, counts), rel=1e-3)

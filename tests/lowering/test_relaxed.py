@@ -41,6 +41,40 @@ def test_soft_top_k_takes_exactly_k(temperature: float) -> None:
     assert (z.gather(1, scores.argsort(dim=1)).diff(dim=1) >= 0).all()
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.05, 1e-3])
+@pytest.mark.parametrize("missing", [0.0, 1e-6, 0.5])
+def test_a_soft_top_k_of_as_good_as_all_has_a_gradient_of_its_size(temperature: float, missing: float) -> None:
+    """The mean of log z moves by what is wanted more, over the number of tokens: not by a rounding error's inverse."""
+    torch.manual_seed(0)
+    scores = torch.randn(2, 50).requires_grad_()
+    wanted = torch.full((2,), 50 - missing, dtype=torch.float64).requires_grad_()
+    log_z = soft_top_k(scores, torch.ones(2, 50), wanted, temperature)
+    (log_z.exp().sum() + 0.1 * log_z.sum()).backward()
+    assert wanted.grad is not None and scores.grad is not None
+    assert wanted.grad.abs().max() < 20 and scores.grad.abs().max() < 20 / temperature
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.05])
+def test_gates_compete_for_the_places_that_there_are(model: Any, temperature: float) -> None:
+    with relax(space("at any 1..2 of layers 1, 2, 3, 4: retain ?"), model) as relaxed:
+        relaxed.temperature = Temperatures(gate=temperature)
+        (gates,) = relaxed.space.gates
+
+        def opened(*logits: float) -> torch.Tensor:
+            for name, logit in zip(gates.ids, logits, strict=True):
+                relaxed.module[name].data.fill_(logit * temperature)
+            return torch.stack([relaxed.values()[name] for name in gates.ids])
+
+        within = torch.tensor([1.0, -1.0, -1.0, 0.5], dtype=torch.float64)
+        torch.testing.assert_close(opened(*within.tolist()), within.sigmoid())
+        many = opened(3.0, 2.0, 1.0, 2.5)
+        assert many.argsort().tolist() == [2, 1, 3, 0] and float(many.detach().sum()) == pytest.approx(2, abs=1e-4)
+        assert float(opened(-3.0, -2.0, -5.0, -2.5).detach().sum()) == pytest.approx(1, abs=1e-4)
+        opened(3.0, 2.0, 1.0, 2.5)[0].backward()
+        own, other = (relaxed.module[gates.ids[place]].grad for place in (0, 1))
+        assert own is not None and other is not None and float(own) > 0 > float(other)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("seed", range(3))
 def test_a_genome_comes_back(model: Any, seed: int) -> None:

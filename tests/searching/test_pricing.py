@@ -32,7 +32,17 @@ def batch(families: str = "count,multi") -> Batch:
     return encode(processor(), questions, image_token(model()))
 
 
-@pytest.mark.parametrize("text", [SPACE, FIXED])
+TOWER = """
+space tower for llava
+at any 1..2 of encoder layers 0..2 after attention: remove ? 2 tokens..9 tokens pick ? {bipartite(on: keys), diverse}
+  via mix(? merge, ? prune) with attention_bias: ? * log_size
+at encoder output: retain ? 40%..60% by ? 0.1..1 * attention(query: cls) + norm(hidden) via ? {merge, prune}
+at any 0..1 of layers 0, 3: retain ? 10%..30% by norm(hidden) via merge
+minimise task
+"""
+
+
+@pytest.mark.parametrize("text", [SPACE, FIXED, TOWER])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_price_of_a_cold_program_is_the_plan_of_its_member(text: str, seed: int) -> None:
     space, asked = space_of(text), batch()

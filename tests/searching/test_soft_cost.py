@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
 
+from eosdsl.cost.account import schedule_cost
 from eosdsl.cost.expect import schedule_amounts
 from eosdsl.cost.latency import LatencyProfile, Point, fit_curve
 from eosdsl.cost.plan import bound_schedule
@@ -22,6 +24,8 @@ SPECS = [
     "at layer 3: retain 100 tokens by attention(query: text) + norm(keys) pick dpp via pool\nat layer 9: retain 10%",
     "at layer 4: retain 54 tokens by norm(hidden) and retain 10 tokens pick uniform via merge",
     "at layer 6: retain 300 tokens pick bipartite(on: keys) via merge(weight: size)",
+    "at encoder layers 0..22 after attention: remove 16 tokens pick bipartite(on: keys) via merge(weight: size)",
+    "at encoder layer 5: retain 60% via pool\nat encoder output: retain 30% via merge\nat input: retain 9%",
 ]
 PROFILE = LatencyProfile(
     model="llava-1.5-7b",
@@ -51,16 +55,20 @@ def soft_sites(schedule: Schedule) -> Iterator[SoftSite]:
             assert group.count is not None
             charges = tuple(Charge(operator, torch.tensor(1.0)) for operator in fresh)
             groups.append(SoftGroup(torch.tensor(float(group.count)), charges))
-        yield SoftSite(torch.tensor(1.0), torch.tensor(float(reduction.incoming)), tuple(groups))
+        incoming = torch.tensor(float(reduction.incoming))
+        yield SoftSite(torch.tensor(1.0), reduction.site.stream == "decoder", incoming, tuple(groups))
 
 
 def soft_tokens(schedule: Schedule) -> SoftTokens:
-    entering = torch.tensor(schedule.decoder_tokens, dtype=torch.float64)
-    in_mlp = entering.clone()
-    for reduction in schedule.reductions:
-        if reduction.site.after_attention:
-            in_mlp[reduction.site.layer] = reduction.retained
-    return SoftTokens(entering, in_mlp)
+    cost = schedule_cost(schedule, 64, 1)
+    before = [one.retained for one in schedule.reductions if one.site.stream != "decoder"]
+    return SoftTokens(
+        torch.tensor([float(one.entering) for one in cost.decoder]).double(),
+        torch.tensor([float(one.in_mlp) for one in cost.decoder]).double(),
+        torch.tensor([float(one.entering) for one in cost.encoder]),
+        torch.tensor([float(one.in_mlp) for one in cost.encoder]),
+        torch.tensor(float((before or [schedule.model.visual_tokens])[-1])),
+    )
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -81,16 +89,21 @@ def test_amounts_have_gradients_where_counts_do() -> None:
     tokens = soft_tokens(schedule)
     entering, in_mlp = tokens.entering.requires_grad_(), tokens.in_mlp.requires_grad_()
     sites = [
-        SoftSite(site.gate.requires_grad_(), entering[5], tuple(SoftGroup(in_mlp[5], g.charges) for g in site.groups))
+        replace(
+            site,
+            gate=site.gate.requires_grad_(),
+            incoming=entering[5],
+            groups=tuple(SoftGroup(in_mlp[5], g.charges) for g in site.groups),
+        )
         for site in soft_sites(schedule)
     ]
 
     def flops(extra: float) -> float:
-        moved = SoftTokens(entering.detach() + extra, in_mlp.detach())
-        kept = [SoftSite(s.gate.detach(), moved.entering[5], s.groups) for s in sites]
+        moved = replace(tokens, entering=entering.detach() + extra, in_mlp=in_mlp.detach())
+        kept = [replace(s, gate=s.gate.detach(), incoming=moved.entering[5]) for s in sites]
         return float(soft_amounts(schedule.model, moved, kept).flops.detach())
 
-    soft_amounts(schedule.model, SoftTokens(entering, in_mlp), sites).flops.backward()
+    soft_amounts(schedule.model, tokens, sites).flops.backward()
     assert entering.grad is not None and in_mlp.grad is not None and (in_mlp.grad > 0).all()
     assert float(entering.grad.sum()) == pytest.approx((flops(0.5) - flops(-0.5)), rel=1e-6)
     assert all(site.gate.grad is not None and float(site.gate.grad) > 0 for site in sites)
@@ -99,7 +112,7 @@ def test_amounts_have_gradients_where_counts_do() -> None:
 def test_a_closed_gate_costs_nothing() -> None:
     schedule, _ = bound_schedule("at layer 2: retain 100%", "llava")
     opened, _ = bound_schedule(SPECS[3], "llava")
-    closed = [SoftSite(torch.tensor(0.0), s.incoming, s.groups) for s in soft_sites(opened)]
+    closed = [replace(s, gate=torch.tensor(0.0)) for s in soft_sites(opened)]
     plain = soft_amounts(schedule.model, soft_tokens(schedule), [])
     assert float(soft_amounts(schedule.model, soft_tokens(schedule), closed).flops) == float(plain.flops)
 

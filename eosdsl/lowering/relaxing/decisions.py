@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from eosdsl.ir.decision_points import DecisionPoint, choice_of
 from eosdsl.ir.genome import Gene, Genome
 from eosdsl.ir.shares import Family
-from eosdsl.ir.space import Space
+from eosdsl.ir.space import Gates, Space
 from eosdsl.lowering.relaxing.temperatures import Temperatures
+from eosdsl.lowering.relaxing.topk import soft_threshold
 
 SATURATED = 20.0
 """The logit of a gate, and of a choice over the others, that is set to a genome; times the temperature."""
 
 _EDGE = 1e-9  # nearest to the bounds that a sigmoid is set
+_SURPLUS = 1e-6  # of a gate, over its statement's bounds: what saturated gates may come to
 _NOTHING = 1e-12  # the share whose logit stands for none
 
 
@@ -30,6 +32,7 @@ class Decisions(nn.Module):
         super().__init__()
         self.space = space
         self.families: dict[str, Family] = {family.id: family for family in space.families}
+        self.gates_with: dict[str, Gates] = {name: gates for gates in space.gates for name in gates.ids}
         self.parameters_by_name = nn.ParameterDict()
         for point in space.points:
             if point.family in self.families:
@@ -124,8 +127,15 @@ class Values:
         self._known: dict[str, Tensor] = {}
 
     def gate_logit(self, name: str) -> Tensor:
-        """A scalar: the gate is its sigmoid."""
-        return self.decisions[name][0] / self.temperatures.gate
+        """A scalar: the gate is its sigmoid. Gates of one statement are open in sum as many as may be: where they
+        would come to more than the most (or less than the fewest), all of them are shifted alike, so that candidates
+        compete."""
+        if name not in self._known:
+            own = self.decisions.gates_with[name]
+            logits = torch.stack([self.decisions[one][0] for one in own.ids])
+            shifted = (logits - _shift(logits, own, self.temperatures.gate)) / self.temperatures.gate
+            self._known.update(zip(own.ids, shifted.unbind(), strict=True))
+        return self._known[name]
 
     def probabilities(self, name: str) -> Tensor:
         """[K]: of each choice."""
@@ -163,6 +173,16 @@ class Values:
         shares = lows + max(float(family.whole) - sum(family.lows), 0.0) * parts
         shares = torch.minimum(shares, parts.new_tensor(family.highs))
         return {point.id: shares[place] for place, point in enumerate(family.points)}
+
+
+def _shift(logits: Tensor, gates: Gates, temperature: float) -> Tensor | float:
+    """What to take from the logits [K] of a statement's gates so that they are open as many as may be."""
+    open_now = float((logits.detach() / temperature).sigmoid().sum())
+    wanted = min(max(open_now, float(gates.fewest)), float(gates.most))
+    if abs(open_now - wanted) < _SURPLUS:
+        return 0.0
+    wanted = min(max(wanted, _SURPLUS), len(gates.ids) - _SURPLUS)
+    return soft_threshold(logits[None], torch.ones_like(logits[None]), logits.new_tensor([wanted]), temperature)[0]
 
 
 def _between(point: DecisionPoint, logit: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ Entries = Sequence[tuple[int, bool, Tensor]]
 @dataclass(frozen=True)
 class Flow:
     """Soft tokens of the G images of a forward. decoder [G, L]: entering each decoder layer, decoder_mlp [G, L]: its
-    MLP; encoder and encoder_mlp [G, layers of the tower]: patches there. original: unreduced visual tokens per image.
+    MLP; encoder and encoder_mlp [G, layers of the tower]: patches there; arriving [G]: tokens in front of the decoder.
+    original: unreduced visual tokens per image.
 
     At temperatures of zero these are the counts that `plan` prints.
     """
@@ -24,6 +25,7 @@ class Flow:
     decoder_mlp: Tensor
     encoder: Tensor
     encoder_mlp: Tensor
+    arriving: Tensor
     original: tuple[int, ...]
 
 

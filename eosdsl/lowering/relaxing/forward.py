@@ -119,7 +119,7 @@ def _flow(decoder: SoftDecoder, stream: SoftStream, session: Session, layers: in
     tower, left = decoder.encoder_layers, session.tower
     patches = torch.full_like(first, float(left.patches if left is not None else stream.unreduced[0] - decoder.others))
     in_tower, in_tower_mlp = through_layers(patches, [] if left is None else left.ledger.entries, tower)
-    return Flow(in_layers, in_mlp, in_tower, in_tower_mlp, stream.unreduced)
+    return Flow(in_layers, in_mlp, in_tower, in_tower_mlp, first, stream.unreduced)
 
 
 def _present(stream: SoftStream, images: Images) -> Tensor:

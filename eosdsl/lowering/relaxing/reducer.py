@@ -122,7 +122,8 @@ def _faded(plan: SoftPlan, stream: SoftStream, readings: Readings, config: Any) 
         bias_strength=_strength(plan, stream, gate, values),
         entered=entered,
     )
-    note(behind, plan.boundary, middle=plan.site.after_attention)
+    if plan.site.stream != "encoder_output":  # behind it are no layers; what it leaves is what arrives in the decoder
+        note(behind, plan.boundary, middle=plan.site.after_attention)
     return biased(behind, config)
 
 

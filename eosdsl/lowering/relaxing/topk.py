@@ -18,13 +18,19 @@ def soft_top_k(scores: Tensor, presence: Tensor, wanted: Tensor, temperature: fl
     moved by one Newton step of zero length, whose derivative is that of the implicit function.
     """
     wanted = torch.minimum(wanted.to(scores.dtype), presence.sum(dim=1))
+    threshold = soft_threshold(scores, presence, wanted, temperature)
+    return F.logsigmoid((scores - threshold[:, None]) / temperature)
+
+
+def soft_threshold(scores: Tensor, presence: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    """ν [G] with Σ presence · σ((score - ν) / temperature) = wanted; arguments as of `soft_top_k`."""
     with torch.no_grad():
         threshold = _threshold(scores, presence, wanted, temperature)
-        z = ((scores - threshold[:, None]) / temperature).sigmoid()
-        slope = (presence * z * (1 - z)).sum(dim=1).clamp(min=1e-30) / temperature
+        above = (scores - threshold[:, None]) / temperature
+        # not z (1 - z): where everything is wanted, 1 - z is less than what a float has beside one
+        slope = (presence * above.sigmoid() * (-above).sigmoid()).sum(dim=1).clamp(min=1e-30) / temperature
     excess = (presence * ((scores - threshold[:, None]) / temperature).sigmoid()).sum(dim=1) - wanted
-    threshold = threshold + (excess - excess.detach()) / slope
-    return F.logsigmoid((scores - threshold[:, None]) / temperature)
+    return threshold + (excess - excess.detach()) / slope
 
 
 def _threshold(scores: Tensor, presence: Tensor, wanted: Tensor, temperature: float) -> Tensor:
