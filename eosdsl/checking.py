@@ -6,15 +6,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eosdsl.allowances import apply_allowances
 from eosdsl.collection import collects_later
 from eosdsl.diagnostics import Diagnostic, Severity, SpecError, error
+from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.parsing import source_of
+from eosdsl.passes.resolve import resolve
+from eosdsl.rules.base import Subject
+from eosdsl.rules.registry import run_rules
 from eosdsl.source import SourceFile
+from eosdsl.syntax import tree
+from eosdsl.syntax.parse import parse_syntax
 
 if TYPE_CHECKING:
-    from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
     from eosdsl.ir.schedule import Schedule
-    from eosdsl.syntax import tree
 
 CODES = {
     "E0697": """The checker failed on this text: a fault of eosdsl, not of the spec.
@@ -66,10 +71,6 @@ def check_source(
 
 
 def _findings(source: SourceFile, model: Any, settings: Mapping[str, str], allow_outside: bool) -> list[Diagnostic]:
-    from eosdsl.allowances import apply_allowances
-    from eosdsl.passes.resolve import resolve
-    from eosdsl.syntax.parse import parse_syntax
-
     file, found = parse_syntax(source)
     if file is None:
         return found
@@ -78,14 +79,12 @@ def _findings(source: SourceFile, model: Any, settings: Mapping[str, str], allow
     if program is None or _has_errors(found):
         return found
     schedule, bound = _bind(program, model)
-    found = [*found, *bound, *_rule_findings(program, file, source, schedule)]
+    found = [*found, *bound, *_rule_findings(program, file, source, schedule, settings)]
     return apply_allowances(found, file, source)
 
 
 def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedule | None, list[Diagnostic]]:
     """The schedule on a model, and what is found on the way; a space has findings only. Nothing without a model."""
-    from eosdsl.ir.nodes import RelaxedProgram
-
     if model is None:
         return None, []
     from eosdsl.cost.expect import check_expectations
@@ -101,12 +100,13 @@ def _bind(program: DiscreteProgram | RelaxedProgram, model: Any) -> tuple[Schedu
 
 
 def _rule_findings(
-    program: DiscreteProgram | RelaxedProgram, file: tree.File, source: SourceFile, schedule: Schedule | None
+    program: DiscreteProgram | RelaxedProgram,
+    file: tree.File,
+    source: SourceFile,
+    schedule: Schedule | None,
+    settings: Mapping[str, str],
 ) -> list[Diagnostic]:
-    from eosdsl.rules.base import Subject
-    from eosdsl.rules.registry import run_rules
-
-    return list(run_rules(Subject(program, file, source, schedule)))
+    return list(run_rules(Subject(program, file, source, schedule, settings)))
 
 
 def _has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -45,9 +45,9 @@ class Node(_Record):
 
     def __init__(self, **given: Any) -> None:
         values = self.__dict__
-        values.update(self.BLANK)
-        values.update(given)
-        if len(values) != len(self.BLANK) or not self.REQUIRED.issubset(given):
+        values |= self.BLANK
+        values |= given
+        if len(values) != len(self.FIELDS) or not self.REQUIRED.issubset(given):
             raise TypeError(_misfit(type(self), given))
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -24,14 +24,17 @@ def children(node: Node) -> Iterator[Node]:
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, parents first. Iterative: depth is bounded by memory, not by the stack."""
     waiting: list[Any] = [node]
+    pop, push = waiting.pop, waiting.append
     while waiting:
-        value = waiting.pop()
+        value = pop()
         if isinstance(value, Node):
             yield value
             fields = value.__dict__
-            waiting += [fields[name] for name in value.NESTED]
+            for name in value.NESTED:
+                if (inner := fields[name]) is not None:
+                    push(inner)
         elif isinstance(value, tuple):
-            waiting.extend(reversed(value))
+            waiting += value[::-1]
 
 
 def find(node: Node, kind: type[N]) -> Iterator[N]:

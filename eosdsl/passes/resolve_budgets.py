@@ -14,6 +14,7 @@ from eosdsl.source import Span
 from eosdsl.syntax import tree
 
 _BASES = ("incoming", "original")
+_COUNTED = (Quantity, Word, Call, Open)
 
 
 def budget(context: Context, written: tree.Budget, where: Where | None) -> Budget | None:
@@ -78,7 +79,7 @@ def _amount(context: Context, written: tree.Amount, verb: str) -> Amount | None:
         return None
     if isinstance(found, Open) and not _open(context, found, written):
         return None
-    if not isinstance(found, Quantity | Word | Call | Open):
+    if not isinstance(found, _COUNTED):
         context.error("E0204", "this is not a number of tokens", written.span, "expected `25%` or `64 tokens`")
         return None
     if of == "incoming" and isinstance(found, Quantity) and found.unit == "tokens":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from eosdsl.diagnostics import error
 from eosdsl.ir.nodes import Constraint, DiscreteProgram, RelaxedProgram, Step
@@ -13,7 +13,6 @@ from eosdsl.passes.resolve_space import constraint, objective, search_settings
 from eosdsl.passes.resolve_use import Placed
 from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
-from eosdsl.syntax.record import Record
 
 T = TypeVar("T")
 _SPACE_ONLY = (tree.Minimise, tree.SubjectTo, tree.SearchWith)
@@ -21,7 +20,7 @@ _WORDS: dict[type, str] = {tree.Minimise: "minimise", tree.SubjectTo: "subject t
 _EXAMPLE = "a spec says where, how many and what becomes of the rest: `at layer 2: retain 50% via prune`"
 
 
-class Parts(Record):
+class Parts(NamedTuple):
     """What operators and spaces are both made of."""
 
     header: tree.Header | None
@@ -51,13 +50,13 @@ def build_program(
     if not file.statements:
         return None
     parts = Parts(
-        header=header,
-        name=header.name.text if header is not None else _name(source),
-        family=header.family.text if header is not None and header.family is not None else None,
-        steps=order_steps(steps),
-        comment=_opening_comment(file, source),
-        span=header.span if header is not None else file.statements[0].span.to(file.statements[-1].span),
-        placed=placed,
+        header,
+        header.name.text if header is not None else _name(source),
+        header.family.text if header is not None and header.family is not None else None,
+        order_steps(steps),
+        _opening_comment(file, source),
+        header.span if header is not None else file.statements[0].span.to(file.statements[-1].span),
+        placed,
     )
     return _space(context, parts) if _is_space(context, parts) else _operator(context, parts)
 

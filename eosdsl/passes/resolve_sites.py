@@ -154,13 +154,14 @@ def _named_layer(context: Context, site: tree.Site, word: tree.Word) -> LayerRef
 
 
 def _index(context: Context, number: Fraction, span: Span) -> LayerRef | None:
-    if number < 0:
+    index, parts = number.as_integer_ratio()  # comparing fractions costs more than making them
+    if index < 0:
         context.error("E0345", "layers count from 0", span, "negative")
         return None
-    if number.denominator != 1:
+    if parts != 1:
         context.error("E0344", "a layer is a whole number", span, "not a layer")
         return None
-    return LayerRef(index=int(number), span=context.at(span))
+    return LayerRef(index=index, span=context.at(span))
 
 
 def _depth(context: Context, share: Fraction, span: Span) -> LayerRef | None:

@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eosdsl.diagnostics import Diagnostic, Severity
-from eosdsl.ir.nodes import Amount
 from eosdsl.ir.quantities import Call
 from eosdsl.rules.base import Rule, Subject
+from eosdsl.rules.support import groups
 
 
 class AdaptiveCount(Rule):
@@ -39,10 +39,11 @@ class AdaptiveCount(Rule):
     severity = Severity.INFO
 
     def check_program(self, subject: Subject) -> Iterator[Diagnostic]:
-        for amount in subject.nodes(Amount):
-            if isinstance(amount.value, Call):
-                yield self.report(
-                    f"`{amount.value.name}` keeps a number of tokens that depends on the image",
-                    amount.span,
-                    "batches are padded; counts are bounds",
-                )
+        for _, group in groups(subject):
+            for amount in group.budget.amounts:
+                if isinstance(amount.value, Call):
+                    yield self.report(
+                        f"`{amount.value.name}` keeps a number of tokens that depends on the image",
+                        amount.span,
+                        "batches are padded; counts are bounds",
+                    )

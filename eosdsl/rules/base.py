@@ -8,13 +8,13 @@ tests. Rules never repeat an error of the language: they see programs that mean 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from eosdsl.diagnostics import Diagnostic, Fix, Label, Severity
 from eosdsl.ir.nodes import DiscreteProgram, Group, RelaxedProgram
-from eosdsl.ir.quantities import Call, Node, Word
+from eosdsl.ir.quantities import Node
 from eosdsl.ir.walk import walk
 from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", bound=Node)
 
+# the pick and the behaviour of a group that names none; default scores are known on a model only
+_TAKEN_UNWRITTEN = ("top", "prune")
+
 
 class Subject:
-    """What rules look at: program, syntax tree and source, and the schedule where a model was named.
+    """What rules look at: program, syntax tree and source, the schedule where a model was named, and settings.
 
     Nodes of the program by type are gathered once for all rules.
     """
@@ -37,11 +40,13 @@ class Subject:
         file: tree.File,
         source: SourceFile,
         schedule: Schedule | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.program = program
         self.file = file
         self.source = source
         self.schedule = schedule
+        self.settings = settings or {}
 
     def nodes(self, kind: type[N]) -> list[N]:
         """All nodes of one type, in the order of the text."""
@@ -56,14 +61,12 @@ class Subject:
         return by_type
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        """All names that the program uses, of operators and of words."""
-        return frozenset(node.name for kind in (Call, Word) for node in self.nodes(kind))
-
-    @cached_property
-    def takes_in_files(self) -> bool:
-        """Whether statements of other files are part of the program: the text at hand is not all that it says."""
-        return any(isinstance(statement, tree.Use) for statement in self.file.statements)
+    def vocabulary(self) -> str | None:
+        """All that the program is made of, as text: what is written, `--set` among it, and what is taken where nothing
+        is. None where statements of other files are part of the program: the text at hand is not all that it says."""
+        if any(isinstance(statement, tree.Use) for statement in self.file.statements):
+            return None
+        return " ".join((self.source.text, *self.settings.values(), *_TAKEN_UNWRITTEN))
 
     @cached_property
     def _groups(self) -> dict[tuple[int, int], tree.Group]:

@@ -55,8 +55,8 @@ class BudgetDoesNotFall(Rule):
         if subject.schedule is not None or is_space(subject):
             return  # counts on the model say it exactly; in a space the shares are not known
         for stream in ("encoder", "decoder"):
-            steps = [step for step in subject.program.steps if step.where.stream == stream]
-            points = sorted((p for step in steps for p in _points(step)), key=lambda p: (p.layer, p.after))
+            points = [p for step in subject.program.steps if step.where.stream == stream for p in _points(step)]
+            points.sort(key=_place)
             for before, now in pairwise(points):
                 if now.share >= before.share and not (now.step is before.step and now.step.where.gradual):
                     yield self._finding(before, now)
@@ -70,6 +70,10 @@ class BudgetDoesNotFall(Rule):
             also=[(before.span, f"left from layer {before.layer} on")],
             helps=("shares are of what the image started with; `of incoming` counts what arrives",),
         )
+
+
+def _place(point: _Point) -> tuple[int, bool]:
+    return point.layer, point.after
 
 
 def _points(step: Step) -> Iterator[_Point]:

@@ -46,22 +46,21 @@ def rules() -> tuple[Rule, ...]:
 
 def run_rules(subject: Subject) -> Iterator[Diagnostic]:
     """The findings of all rules. A rule that fails is a finding itself, never an exception."""
-    for door in _doors():
-        if not _interested(_index().get(door.value, Interest()), subject):
-            continue
+    for door in _interested(subject):
         rule = _load(door)
         if isinstance(rule, Diagnostic):
             yield rule
             continue
         try:
-            yield from list(reports(rule, subject))
+            found = list(reports(rule, subject))
         except Exception as problem:
-            yield _failure(f"the rule {rule.code} ({rule.name}) failed", rule.__module__, problem)
+            found = [_failure(f"the rule {rule.code} ({rule.name}) failed", rule.__module__, problem)]
+        yield from found
 
 
 def forget() -> None:
     """Look for rules again, after packages came or went."""
-    for remembered in (_doors, _index, _load):
+    for remembered in (_doors, _index, _interests, _load):
         remembered.cache_clear()
 
 
@@ -76,13 +75,26 @@ def index_text() -> str:
     return json.dumps(rows, indent=2, sort_keys=True) + "\n"
 
 
-def _interested(interest: Interest, subject: Subject) -> bool:
-    if interest.on_model and subject.schedule is None:
-        return False
-    if not interest.words or subject.takes_in_files:
-        return True
-    # names are looked at as well: some come from `--set`
-    return any(word in subject.source.text or word in subject.names for word in interest.words)
+def _interested(subject: Subject) -> list[EntryPoint]:
+    """The doors of the rules that may have something to say."""
+    said = subject.vocabulary
+    chosen: list[EntryPoint] = []
+    for door, words in _interests(subject.schedule is not None):
+        if not words or said is None:
+            chosen.append(door)
+            continue
+        for word in words:
+            if word in said:
+                chosen.append(door)
+                break
+    return chosen
+
+
+@cache
+def _interests(on_model: bool) -> tuple[tuple[EntryPoint, tuple[str, ...]], ...]:
+    """The doors of the rules that look at programs, or on a model at all, with the words that they ask for."""
+    rows = [(door, _index().get(door.value, Interest())) for door in _doors()]
+    return tuple((door, interest.words) for door, interest in rows if on_model or not interest.on_model)
 
 
 @cache

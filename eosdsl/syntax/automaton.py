@@ -42,9 +42,9 @@ class Machine:
                 kind = "NAME"
             elif action < 0:
                 production = productions[-1 - action]
-                if not production.action:
-                    # more than half of all reductions only rename what is on top of the stack
-                    states[-1] = table[states[-2]][production.origin]
+                if not production[1]:
+                    # without an action: more than half of all reductions only rename what is on top of the stack
+                    states[-1] = table[states[-2]][production[0]]
                 else:
                     self._reduce(production, token)
             else:
@@ -66,19 +66,31 @@ class Machine:
         states, values, firsts = self.states, self.values, self.firsts
         if length:
             children, first = values[-length:], firsts[-length]
-            del states[-length:], values[-length:], firsts[-length:]
+            if length > 1:
+                keep = 1 - length
+                del states[keep:], values[keep:], firsts[keep:]
         else:
             children, first = [], ahead
         if action == "*":
             value = _gather(children, shape)
         elif action:
-            given = _children(children, shape) if plain is None else [children[i] for i in plain]
+            if plain is None:
+                given = _children(children, shape)
+            else:
+                children.append(None)
+                given = [children[i] for i in plain]
             value = self.build[action](given, first, self.last if length else ahead)
         else:
             value = children[0]
-        states.append(self.tables.states[states[-1]][origin])
-        values.append(value)
-        firsts.append(first)
+        table = self.tables.states
+        if length:
+            # in the place of the first of its symbols
+            states[-1] = table[states[-2]][origin]
+            values[-1] = value
+        else:
+            states.append(table[states[-1]][origin])
+            values.append(value)
+            firsts.append(first)
 
     @property
     def begins_statement(self) -> bool:

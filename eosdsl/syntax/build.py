@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eosdsl.diagnostics import Diagnostic
@@ -16,6 +16,7 @@ LARGEST_EXPONENT = 40
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
 
 Children = list[Any]
+Action = Callable[[Children, Token, Token], Any]
 
 
 class TreeBuilder:
@@ -24,9 +25,7 @@ class TreeBuilder:
     def __init__(self, text: str = "") -> None:
         self.text = text
         self.problems: list[Diagnostic] = []
-        self.actions: dict[str, Callable[[Children, Token, Token], Any]] = {
-            name: getattr(self, f"on_{name}") for name in _ACTIONS
-        }
+        self.actions: Mapping[str, Action] = _Actions(self)
 
     # --- statements -------------------------------------------------------------------------------------------------
 
@@ -139,6 +138,8 @@ class TreeBuilder:
     def _group(
         self, budget: tree.Budget | None, clauses: Sequence[tree.Clause], first: Token, last: Token
     ) -> tree.Group:
+        if not clauses:
+            return tree.Group(budget, None, None, None, None, span_of(first, last))
         found: dict[type, Any] = {}
         for clause in clauses:
             if type(clause) in found:
@@ -284,7 +285,7 @@ class TreeBuilder:
     def _digits(self, token: Token) -> str:
         """The text of a number; one that is too long to be meant is reported and stands in as 1."""
         text = token.text
-        exponent = _EXPONENT.search(text)
+        exponent = _EXPONENT.search(text) if "e" in text or "E" in text else None
         too_large = exponent is not None and (len(exponent[1]) > 4 or abs(int(exponent[1])) > LARGEST_EXPONENT)
         if len(text) <= LONGEST_NUMBER and not too_large:
             return text
@@ -300,4 +301,12 @@ def _optional_word(token: Token | None) -> tree.Word | None:
     return None if token is None else _word(token)
 
 
-_ACTIONS = tuple(name.removeprefix("on_") for name in vars(TreeBuilder) if name.startswith("on_"))
+class _Actions(dict[str, Action]):
+    """The methods of a builder by action, bound when first asked for: a short text needs few of the eighty."""
+
+    def __init__(self, builder: TreeBuilder) -> None:
+        self._builder = builder
+
+    def __missing__(self, name: str) -> Action:
+        self[name] = action = getattr(self._builder, "on_" + name)
+        return action

@@ -99,6 +99,8 @@ def place_of(stream: str, index: int | None, depth: Fraction | int | None, after
 def in_forward_order(items: Sequence[T], key: Callable[[T], Key]) -> list[T]:
     """Sorted by stream, and within a stream by layer where all its statements count layers in the same way; where they
     cannot be compared without a model they keep the order in which they were written."""
+    if len(items) < 2:
+        return list(items)
     keyed = [(key(item), item) for item in items]
     result: list[T] = []
     for stream in sorted(_STREAMS.values()):

@@ -27,8 +27,8 @@ class _RecordType(type):
         return made
 
     APART: ClassVar[frozenset[str]]
-    compared: tuple[str, ...]
     setters: tuple[_Setter, ...]
+    compared: tuple[str, ...]
 
 
 class Record(metaclass=_RecordType):
@@ -39,9 +39,10 @@ class Record(metaclass=_RecordType):
     DEFAULTS: ClassVar[dict[str, Any]]
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        if named or len(values) != len(self.FIELDS):
+        setters = type(self).setters
+        if named or len(values) != len(setters):
             values = self._complete(values, named)
-        for setter, value in zip(type(self).setters, values, strict=True):
+        for setter, value in zip(setters, values):  # noqa: B905 they are as many, and asking again takes time
             setter(self, value)
 
     @classmethod

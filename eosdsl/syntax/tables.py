@@ -17,7 +17,8 @@ class Production(NamedTuple):
     """A rule of the grammar. `action` empty: its one symbol stands for it; `*`: a repetition, gathered into a list.
 
     `shape` says which of the `length` symbols are the children: an index, None for an optional part that is missing,
-    ~index for a repetition whose items are children; `plain` is the same where all are just indices.
+    ~index for a repetition whose items are children; `plain` is the same where there is no repetition, with `length`,
+    the index of a None behind the symbols, for a missing part.
     """
 
     origin: str
@@ -49,11 +50,11 @@ def load() -> Tables:
         pattern=re.compile(raw["pattern"]),
         keywords=frozenset(raw["keywords"]),
         starts=raw["starts"],
-        productions=tuple(Production(o, a, n, tuple(shape), _plain(shape)) for o, a, n, shape in raw["rules"]),
+        productions=tuple(Production(o, a, n, tuple(shape), _plain(n, shape)) for o, a, n, shape in raw["rules"]),
         states=tuple(raw["states"]),
     )
 
 
-def _plain(shape: list[int | None]) -> tuple[int, ...] | None:
-    indices = tuple(index for index in shape if index is not None and index >= 0)
-    return indices if len(indices) == len(shape) else None
+def _plain(length: int, shape: list[int | None]) -> tuple[int, ...] | None:
+    indices = tuple(length if index is None else index for index in shape)
+    return None if any(index < 0 for index in indices) else indices
