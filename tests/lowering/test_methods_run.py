@@ -25,11 +25,12 @@ def deep_llava() -> Any:
     """24 tower layers, 32 decoder layers, 576 visual tokens, and hardly any width."""
     torch.manual_seed(0)
     common: dict[str, Any] = {"initializer_range": 0.2, "num_attention_heads": 16}
+    ends: dict[str, Any] = {"pad_token_id": PAD, "eos_token_id": None}  # or one answer may be shorter than another
     vision = CLIPVisionConfig(
         hidden_size=32, intermediate_size=32, num_hidden_layers=24, image_size=336, patch_size=14, **common
     )
     text = LlamaConfig(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=32, vocab_size=100, pad_token_id=PAD, **common
+        hidden_size=32, intermediate_size=48, num_hidden_layers=32, vocab_size=100, **ends, **common
     )
     config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=IMAGE)
     model: Any = LlavaForConditionalGeneration(config)

@@ -78,6 +78,7 @@ class Bipartite(Pick):
         """[G, N]: the greatest cosine of a source to a free destination and of a destination to a source, else -inf."""
         import torch
 
+        from eosdsl.operators.neighbours import best_products
         from eosdsl.operators.tensors import feature_rows, unit_rows
 
         rows = _in_order(tokens)
@@ -85,12 +86,11 @@ class Bipartite(Pick):
         sources, destinations = odd, even
         left = unit_rows(feature_rows(tokens, self.on, sources).detach())
         right = unit_rows(feature_rows(tokens, self.on, destinations).detach())
-        cosines = left @ right.transpose(1, 2)
-        cosines.masked_fill_(~free.gather(1, sources)[:, :, None], -torch.inf)
-        cosines.masked_fill_(~free.gather(1, destinations)[:, None, :], -torch.inf)
-        edge = cosines.new_full(rows.shape, -torch.inf)
+        edge = left.new_full(rows.shape, -torch.inf)
         if sources.shape[1] and destinations.shape[1]:
-            edge = edge.scatter(1, sources, cosines.amax(dim=2)).scatter(1, destinations, cosines.amax(dim=1))
+            masks = (free.gather(1, sources)[:, :, None], free.gather(1, destinations)[:, None, :])
+            best = best_products(left, right, masks)
+            edge = edge.scatter(1, sources, best[0]).scatter(1, destinations, best[1])
         return edge
 
 

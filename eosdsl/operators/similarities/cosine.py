@@ -32,4 +32,9 @@ class Cosine(Similarity):
         rows = unit_rows(feature_rows(tokens, self.of, anchors))
         if anchors is None and columns is None:
             return rows @ rows.transpose(1, 2)
-        return rows @ unit_rows(feature_rows(tokens, self.of, columns)).transpose(1, 2)
+        others = feature_rows(tokens, self.of, columns)
+        if rows.shape[1] >= rows.shape[2]:
+            return rows @ unit_rows(others).transpose(1, 2)
+        # few anchors: their K x C products are scaled in less time than C rows
+        lengths = others.norm(dim=2).clamp(min=1e-12)
+        return rows @ others.transpose(1, 2) / lengths[:, None, :]
