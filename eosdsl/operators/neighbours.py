@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-6  # of squared lengths, in single precision
 _BLOCK = 512  # rows of a similarity matrix that are held at a time
+
+
+def blocks(length: int) -> Iterator[slice]:
+    """Slices that cover the rows of a similarity matrix, so many at a time."""
+    return (slice(start, start + _BLOCK) for start in range(0, length, _BLOCK))
 
 
 def products(units: Tensor, ends: Tensor) -> Tensor:
@@ -26,16 +32,21 @@ def best_products(left: Tensor, right: Tensor, masks: tuple[Tensor, Tensor]) -> 
 
     Only rows that count: masks [G, L, 1] and [G, 1, M] bool. [G, L] and [G, M], -inf where there is none.
     """
-    from eosdsl.operators.tensors import where_all
-
     rows: list[Tensor] = []
     columns = right.new_full(right.shape[:2], -torch.inf)
-    for start in range(0, left.shape[1], _BLOCK):
-        part = slice(start, start + _BLOCK)
-        block = where_all(left[:, part] @ right.transpose(1, 2), (masks[0][:, part], masks[1]))
-        rows.append(block.amax(dim=2))
-        columns = torch.maximum(columns, block.amax(dim=1))
+    for part in blocks(left.shape[1]):
+        # in a function of its own, so that one block is gone before the next is made
+        of_rows, of_columns = _largest(left[:, part], right, (masks[0][:, part], masks[1]))
+        rows.append(of_rows)
+        columns = torch.maximum(columns, of_columns)
     return torch.cat(rows, dim=1), columns
+
+
+def _largest(left: Tensor, right: Tensor, masks: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    from eosdsl.operators.tensors import where_all
+
+    block = where_all(left @ right.transpose(1, 2), masks)
+    return block.amax(dim=2), block.amax(dim=1)
 
 
 def nearest_cosine(units: Tensor, rows: Tensor) -> Tensor:
@@ -43,11 +54,10 @@ def nearest_cosine(units: Tensor, rows: Tensor) -> Tensor:
 
     -1 for a row that has no other.
     """
-    length = units.shape[1]
     best: list[Tensor] = []
-    for start in range(0, length, _BLOCK):
-        block = units[:, start : start + _BLOCK] @ units.transpose(1, 2)
-        block.diagonal(start, dim1=1, dim2=2).fill_(-1.0)
+    for part in blocks(units.shape[1]):
+        block = units[:, part] @ units.transpose(1, 2)
+        block.diagonal(part.start, dim1=1, dim2=2).fill_(-1.0)
         best.append(block.masked_fill(~rows[:, None, :], -1.0).amax(dim=2))
     return torch.cat(best, dim=1)
 

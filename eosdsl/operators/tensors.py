@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from eosdsl.diagnostics import SpecError, error
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from eosdsl.operators.base import Feature, Tokens
+
+
+ROUNDING = 2.4e-7
+"""Inner products of vectors of length one differ by as much where the same numbers are added in another order."""
 
 
 def working(tensor: Tensor) -> Tensor:
@@ -29,6 +35,15 @@ def raw_features(tokens: Tokens, feature: Feature) -> Tensor:
 def features(tokens: Tokens, feature: Feature) -> Tensor:
     """Hidden state, keys or values [G, N, F], at least float32."""
     return working(raw_features(tokens, feature))
+
+
+def text_features(tokens: Tokens, width: int) -> Tensor:
+    """Features of the question [G, T, F], at least float32; SpecError (E0241) where F is not the tokens' width."""
+    assert tokens.text is not None, "the probe asked for it"
+    if tokens.text.shape[-1] == width:
+        return working(tokens.text).to(tokens.hidden.device)
+    message = f"`text` has features of width {tokens.text.shape[-1]}; what it is compared with has {width}"
+    raise SpecError([error("E0241", message, helps=("both must lie in one space, such as that of CLIP",))])
 
 
 def unit_rows(rows: Tensor) -> Tensor:
@@ -89,6 +104,25 @@ def best_first(scores: Tensor, free: Tensor) -> Tensor:
     bounds = torch.finfo(scores.dtype)
     finite = torch.nan_to_num(scores, nan=bounds.min, posinf=bounds.max, neginf=bounds.min)
     return finite.masked_fill(~free, -torch.inf).sort(dim=1, descending=True, stable=True).indices
+
+
+def first_best(scores: Tensor, scale: Tensor | float = 1.0) -> Tensor:
+    """[G]: the first row of scores [G, N] that is the greatest within rounding of numbers as large as `scale`.
+
+    A product of matrices rounds its last columns in another way, so that equals are not always equal to the last bit.
+    """
+    best = scores.amax(dim=1, keepdim=True)
+    return (scores >= best - scale * ROUNDING).int().argmax(dim=1)
+
+
+def lowest(scores: Tensor, free: Tensor, numbers: Tensor) -> Tensor:
+    """[G, N] bool: the `numbers` [G, 1] lowest of `free` [G, N] bool; within rounding of the last they go by row."""
+    ordered = scores.masked_fill(~free, torch.inf).sort(dim=1).values
+    last = ordered.gather(1, (numbers - 1).clamp(min=0))
+    surely = free & (scores < last - ROUNDING)
+    equal = free & ~surely & (scores <= last + ROUNDING)
+    wanted = numbers - surely.sum(dim=1, keepdim=True)
+    return (surely | (equal & (place_among(equal) < wanted))) & (numbers > 0)
 
 
 def first_rows(order: Tensor, counts: Tensor, most: int) -> Tensor:

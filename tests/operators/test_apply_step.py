@@ -164,5 +164,13 @@ def test_tensors_of_the_wrong_shape_are_named(given: dict[str, torch.Tensor]) ->
         apply_step("retain 25%", X.long())
 
 
+@pytest.mark.parametrize("step", ["retain 25% by relevance(text)", "retain 9 tokens pick repel(pivots: 2, text: yes)"])
+def test_text_in_another_space_than_the_tokens_is_named(step: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        apply_step(step, X, text=torch.randn(2, 3, 5))
+    assert [one.code for one in caught.value.diagnostics] == ["E0241"]
+    assert "`text`" in caught.value.diagnostics[0].message
+
+
 def test_it_is_the_public_name() -> None:
     assert eosdsl.apply_step is apply_step

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from eosdsl.operators.base import Budget, CostContext, Decision, Pick, Tokens
+from eosdsl.operators.base import Budget, CostContext, Decision, Pick, Similarity, Tokens
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,14 +36,42 @@ class Apart(Budget):
         priority = pick.priority(tokens, scores)
         open_rows = free & (priority > -torch.inf)
         rank = rank_of(best_first(priority, open_rows))
-        every = torch.arange(free.shape[1], device=free.device).expand_as(free)
-        near = similarity.identical - similarity.matrix(tokens, every, None).detach() <= self.least
+        near = self._near(tokens, similarity)
         chosen = torch.zeros_like(free)
-        last = free.shape[1]
         # rounds instead of tokens: whoever is first among those still open that are near it becomes an anchor
         while bool(open_rows.any()):
-            rivals = torch.where(near & open_rows[:, None, :], rank[:, None, :], last).amin(dim=2)
-            fresh = open_rows & (rank <= rivals)
+            fresh = open_rows & (rank <= _first_near(near, open_rows, rank))
             chosen = chosen | fresh
-            open_rows = open_rows & ~fresh & ~(near & fresh[:, None, :]).any(dim=2)
+            open_rows = open_rows & ~fresh & ~_any_near(near, fresh)
         return Decision(chosen.sum(dim=1).clamp(min=1), chosen)
+
+    def _near(self, tokens: Tokens, similarity: Similarity) -> Tensor:
+        """[G, N, N] bool."""
+        import torch
+
+        from eosdsl.operators.neighbours import blocks
+
+        every = torch.arange(tokens.index.shape[1], device=tokens.index.device).expand_as(tokens.index)
+        parts = (similarity.matrix(tokens, every[:, rows], None).detach() for rows in blocks(every.shape[1]))
+        return torch.cat([similarity.identical - likeness <= self.least for likeness in parts], dim=1)
+
+
+def _first_near(near: Tensor, rows: Tensor, rank: Tensor) -> Tensor:
+    """Of every token the least rank among `rows` [G, N] bool that are near it: [G, N]."""
+    import torch
+
+    from eosdsl.operators.neighbours import blocks
+
+    places = rank.masked_fill(~rows, rank.shape[1]).int()[:, None, :]
+    parts = [torch.where(near[:, part], places, rank.shape[1]).amin(dim=2) for part in blocks(rank.shape[1])]
+    return torch.cat(parts, dim=1)
+
+
+def _any_near(near: Tensor, rows: Tensor) -> Tensor:
+    """[G, N] bool: the tokens near one of `rows` [G, N] bool."""
+    import torch
+
+    from eosdsl.operators.neighbours import blocks
+
+    parts = [(near[:, part] & rows[:, None, :]).any(dim=2) for part in blocks(rows.shape[1])]
+    return torch.cat(parts, dim=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -59,7 +61,7 @@ class DensityPeaks(Pick):
         free = tokens.free
         assert free is not None, "the reduction fills it in"
         looked_at = candidates(scores, free, self.among)
-        return self._density(self._distances(tokens, looked_at), looked_at).masked_fill(~looked_at, -torch.inf)
+        return self._density(self._table(tokens), looked_at).masked_fill(~looked_at, -torch.inf)
 
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
         import torch
@@ -67,39 +69,59 @@ class DensityPeaks(Pick):
         from eosdsl.operators.tensors import best_first, first_rows, rank_of
 
         looked_at = candidates(scores, free, self.among)
-        distances = self._distances(tokens, looked_at)
-        density = self._density(distances, looked_at)
-        row = torch.arange(free.shape[1], device=free.device)
-        equal_before = (density[:, None, :] == density[:, :, None]) & (row[None, :] < row[:, None])
-        denser = ((density[:, None, :] > density[:, :, None]) | equal_before) & looked_at[:, None, :]
-        both = looked_at[:, :, None] & looked_at[:, None, :]
-        farthest = distances.where(both, 0.0).amax(dim=(1, 2))
-        apart = distances.masked_fill(~denser, torch.inf).amin(dim=2)
-        apart = torch.where(apart == torch.inf, farthest[:, None], apart)
+        table = self._table(tokens)
+        density = self._density(table, looked_at)
+        apart = self._to_denser(table, density, looked_at)
         # where more are wanted than are looked at, the others follow by score
         others = -1.0 - rank_of(best_first(scores, free)).to(density.dtype)
         return first_rows(best_first(torch.where(looked_at, density * apart, others), free), counts, most)
 
-    def _distances(self, tokens: Tokens, looked_at: Tensor) -> Tensor:
-        """[G, N, N], zero on the diagonal, inf to tokens that are not looked at."""
-        import torch
-
-        from eosdsl.operators.neighbours import euclidean
+    def _table(self, tokens: Tokens) -> Tensor:
+        """The features [G, N, F] among which distances are."""
         from eosdsl.operators.tensors import features, unit_rows
 
         table = features(tokens, self.on).detach()
-        if self.by == "cosine":
-            units = unit_rows(table)
-            distances = 1 - units @ units.transpose(1, 2)
-        else:
-            distances = euclidean(table, table)
-        distances.diagonal(dim1=1, dim2=2).fill_(0.0)
-        return distances.masked_fill(~looked_at[:, None, :], torch.inf)
+        return unit_rows(table) if self.by == "cosine" else table
 
-    def _density(self, distances: Tensor, looked_at: Tensor) -> Tensor:
+    def _distances(self, table: Tensor, looked_at: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Rows and their distances [G, R, N], block after block: zero to themselves, inf to what is not looked at."""
+        from eosdsl.operators.neighbours import blocks, euclidean
+
+        for rows in blocks(table.shape[1]):
+            if self.by == "cosine":
+                distances = 1 - table[:, rows] @ table.transpose(1, 2)
+            else:
+                distances = euclidean(table[:, rows], table)
+            distances.diagonal(rows.start, dim1=1, dim2=2).fill_(0.0)
+            yield rows, distances.masked_fill_(~looked_at[:, None, :], math.inf)
+
+    def _density(self, table: Tensor, looked_at: Tensor) -> Tensor:
         """[G, N]."""
+        import torch
+
+        return torch.cat([self._felt(distances) for _, distances in self._distances(table, looked_at)], dim=1)
+
+    def _felt(self, distances: Tensor) -> Tensor:
+        """The density [G, R] of rows with these distances [G, R, N]."""
         if self.kernel == "gaussian":
             return (-(distances / self.spread).square()).exp().sum(dim=2)
         nearest = distances.topk(min(self.k, distances.shape[2]), dim=2, largest=False).values.square()
         there = nearest.isfinite()
         return (-nearest.where(there, 0.0).sum(dim=2) / there.sum(dim=2).clamp(min=1)).exp()
+
+    def _to_denser(self, table: Tensor, density: Tensor, looked_at: Tensor) -> Tensor:
+        """Distance [G, N] to the nearest denser token, of equals the earlier; for the densest, the largest of all."""
+        import torch
+
+        place = torch.arange(density.shape[1], device=density.device)
+        apart: list[Tensor] = []
+        farthest = density.new_zeros(density.shape[0])
+        for rows, distances in self._distances(table, looked_at):
+            own = density[:, rows, None]
+            before = (density[:, None, :] == own) & (place < place[rows, None])
+            rivals = (density[:, None, :] > own) | before
+            apart.append(distances.masked_fill(~rivals, torch.inf).amin(dim=2))
+            both = distances.isfinite() & looked_at[:, rows, None]
+            farthest = torch.maximum(farthest, distances.where(both, 0.0).amax(dim=(1, 2)))
+        nearest = torch.cat(apart, dim=1)
+        return torch.where(nearest == torch.inf, farthest[:, None], nearest)

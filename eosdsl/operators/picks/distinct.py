@@ -37,22 +37,34 @@ class Distinct(Pick):
         from eosdsl.operators.tensors import best_first, features, first_rows, unit_rows
 
         units = unit_rows(features(tokens, self.on).detach())
-        cosines = (units @ units.transpose(1, 2)).flatten(1)
+        cosines = units @ units.transpose(1, 2)
         order = best_first(scores, free)
-        alive, length = free.sum(dim=1), free.shape[1]
+        alive = free.sum(dim=1)
         while bool((alive > counts).any()):
             longest = int(alive.max())
             now = order[:, :longest]
             first, second = now[:, 0::2], now[:, 1::2]
             there = torch.arange(longest, device=free.device) < alive[:, None]
-            pairs = cosines.gather(1, (first[:, :, None] * length + second[:, None, :]).flatten(1))
-            pairs = pairs.view(*first.shape, second.shape[1]).masked_fill(~there[:, None, 1::2], -torch.inf)
-            likeness = pairs.amax(dim=2) if second.shape[1] else pairs.new_zeros(first.shape)
+            likeness = _nearest(cosines, first, torch.where(there[:, 1::2], second, -1))
             ranked = first.gather(1, best_first(likeness, there[:, 0::2]))
             drop = torch.minimum((alive - counts).clamp(min=0, max=self.per_round), (alive + 1) // 2)
             order = torch.cat([_next_round(now, ranked, second, alive, drop), order[:, longest:]], dim=1)
             alive = alive - drop
         return first_rows(order, counts, most)
+
+
+def _nearest(cosines: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Of rows first [G, R] the largest cosine to one of rows second [G, S], -1 counting for none: [G, R]."""
+    import torch
+
+    from eosdsl.operators.neighbours import blocks
+    from eosdsl.operators.tensors import marked, take_rows, where_all
+
+    if not second.shape[1]:
+        return cosines.new_zeros(first.shape)
+    among = marked(second, cosines.shape[2])[:, None, :]
+    parts = [where_all(take_rows(cosines, first[:, part]), [among]).amax(dim=2) for part in blocks(first.shape[1])]
+    return torch.cat(parts, dim=1)
 
 
 def _next_round(order: Tensor, ranked: Tensor, even: Tensor, alive: Tensor, drop: Tensor) -> Tensor:

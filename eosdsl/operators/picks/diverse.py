@@ -40,15 +40,16 @@ class Diverse(Pick):
         import torch
 
         from eosdsl.operators.neighbours import nearest_cosine, products
-        from eosdsl.operators.tensors import features, rows_where, unit_rows
+        from eosdsl.operators.tensors import features, first_best, rows_where, unit_rows
 
         units = unit_rows(features(tokens, self.on).detach())
         start = scores.to(units.dtype) if self.first == "score" else -nearest_cosine(units, free)
         images = torch.arange(free.shape[0], device=free.device)
         chosen = torch.zeros_like(free)
         apart = torch.nan_to_num(start)
+        scale = 0.0 if self.first == "score" else 1.0  # scores are what they are
         for slot in range(most):
-            best = apart.masked_fill(~free | chosen, -torch.inf).argmax(dim=1)
+            best = first_best(apart.masked_fill(~free | chosen, -torch.inf), scale if slot == 0 else 1.0)
             chosen[images, best] |= counts > slot
             near = 1 - products(units, units[images, best])
             apart = near if slot == 0 else torch.minimum(apart, near)

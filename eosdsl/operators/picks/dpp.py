@@ -36,7 +36,7 @@ class Dpp(Pick):
         import torch
 
         from eosdsl.operators.neighbours import products
-        from eosdsl.operators.tensors import best_first, features, rank_of, rows_where, unit_rows
+        from eosdsl.operators.tensors import best_first, features, first_best, rank_of, rows_where, unit_rows
 
         units = unit_rows(features(tokens, self.on).detach())
         order = best_first(scores, free)
@@ -49,7 +49,9 @@ class Dpp(Pick):
         basis = units.new_zeros((free.shape[0], most, free.shape[1]))
         for slot in range(most):
             worth = torch.where(gain > least, gain, fallback)
-            best = worth.masked_fill(~free | chosen, -torch.inf).argmax(dim=1)
+            best = first_best(
+                worth.masked_fill(~free | chosen, -torch.inf), worth.amax(dim=1, keepdim=True).clamp(min=0)
+            )
             chosen[images, best] |= counts > slot
             kernel = products(units, units[images, best]) * quality * quality[images, best][:, None]
             done = basis[:, :slot]

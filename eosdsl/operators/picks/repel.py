@@ -43,8 +43,8 @@ class Repel(Pick):
             rank_of,
             rows_where,
             take_rows,
+            text_features,
             unit_rows,
-            working,
         )
 
         units = unit_rows(features(tokens, self.on).detach())
@@ -54,7 +54,7 @@ class Repel(Pick):
         chosen = marked(torch.where(is_pivot, first, -1), free.shape[1])
         ends, acts = take_rows(units, first), is_pivot
         if self.text and tokens.text is not None:
-            texts = unit_rows(working(tokens.text).to(units.dtype).detach())
+            texts = unit_rows(text_features(tokens, units.shape[-1]).to(units.dtype).detach())
             ends = torch.cat([ends, texts], dim=1)
             there = tokens.text_valid if tokens.text_valid is not None else is_pivot.new_ones(texts.shape[:2])
             acts = torch.cat([acts, there], dim=1)
@@ -81,10 +81,9 @@ def spread(units: Tensor, ends: Tensor, quotas: Tensor, free: Tensor, chosen: Te
     units [G, N, D] and ends [G, P, D] have length one; equals go to the lower position.
     """
     from eosdsl.operators.neighbours import products
-    from eosdsl.operators.tensors import best_first, rank_of
+    from eosdsl.operators.tensors import lowest
 
     for pivot in range(ends.shape[1]):
         likeness = products(units, ends[:, pivot])
-        able = free & ~chosen
-        chosen = chosen | (able & (rank_of(best_first(-likeness, able)) < quotas[:, pivot : pivot + 1]))
+        chosen = chosen | lowest(likeness, free & ~chosen, quotas[:, pivot : pivot + 1])
     return chosen

@@ -36,11 +36,12 @@ class Relevance(Score):
         return context.tokens * context.text_rows * context.feature_width(self.of)
 
     def compute(self, tokens: Tokens) -> Tensor:
-        from eosdsl.operators.neighbours import products
-        from eosdsl.operators.tensors import features, unit_rows, working
+        import torch
 
-        assert tokens.text is not None, "the probe asked for it"
-        rows, text = features(tokens, self.of), working(tokens.text).to(tokens.hidden.device)
+        from eosdsl.operators.tensors import features, text_features, unit_rows
+
+        rows = features(tokens, self.of)
+        text = text_features(tokens, rows.shape[-1])
         if self.by == "cosine":
             rows, text = unit_rows(rows), unit_rows(text)
         # the mean of inner products is the inner product with the mean
@@ -49,4 +50,4 @@ class Relevance(Score):
         else:
             share = tokens.text_valid.to(text.dtype)[:, :, None]
             mean = (text * share).sum(dim=1) / share.sum(dim=1).clamp(min=1)
-        return products(rows, mean.to(rows.dtype)).float()
+        return torch.linalg.vecdot(rows, mean.to(rows.dtype)[:, None]).float()
