@@ -29,9 +29,7 @@ def deep_llava() -> Any:
     vision = CLIPVisionConfig(
         hidden_size=32, intermediate_size=32, num_hidden_layers=24, image_size=336, patch_size=14, **common
     )
-    text = LlamaConfig(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=32, vocab_size=100, **ends, **common
-    )
+    text = LlamaConfig(hidden_size=32, intermediate_size=48, num_hidden_layers=32, vocab_size=100, **ends, **common)
     config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=IMAGE)
     model: Any = LlavaForConditionalGeneration(config)
     return model.eval()
