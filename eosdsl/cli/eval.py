@@ -77,7 +77,9 @@ def command(
         int | None, typer.Option("--questions", min=1, help="Of each family: 100; of --data: all.", show_default=False)
     ] = None,
     split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
-    difficulty: Annotated[str, typer.Option("--difficulty", help="easy, medium or hard.")] = "medium",
+    difficulty: Annotated[
+        str, typer.Option("--difficulty", help="easy, medium, hard, or as hard,clutter=0.5.")
+    ] = "medium",
     seed: Annotated[int, typer.Option("--seed", help="Of questions and intervals.")] = 0,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Questions at a time.")] = 25,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Longest answer.")] = 16,

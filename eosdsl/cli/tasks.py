@@ -31,14 +31,16 @@ class Action(StrEnum):
 
 def command(
     action: Annotated[Action, typer.Argument(help="What to do.", show_default=False)],
-    tasks: Annotated[str, typer.Option("--tasks", help="Families, by commas; all for every one.")] = "all",
+    tasks: Annotated[str, typer.Option("--tasks", help="Families, by commas; all for the standard ones.")] = "all",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="export: where to write.", show_default=False)
     ] = None,
     form: Annotated[str, typer.Option("--format", help="export: eosdsl, lmms-eval or vlmevalkit.")] = "eosdsl",
     questions: Annotated[int, typer.Option("--questions", min=1, help="export: of each family.")] = 100,
     split: Annotated[str, typer.Option("--split", help="export: train, validation or test.")] = "test",
-    difficulty: Annotated[str, typer.Option("--difficulty", help="export: easy, medium or hard.")] = "medium",
+    difficulty: Annotated[
+        str, typer.Option("--difficulty", help="export: easy, medium, hard, or as hard,clutter=0.5.")
+    ] = "medium",
     seed: Annotated[int, typer.Option("--seed", help="export: of the questions.")] = 0,
     output_format: Annotated[
         TableFormat, typer.Option("--output-format", help="How it is printed.")
@@ -48,10 +50,11 @@ def command(
     verbose: Verbose = False,
 ) -> None:
     """List the families of questions, or write questions of theirs for other tools."""
-    from eosdsl.tasks.registry import families, family
+    from eosdsl.tasks.registry import families, family, standard_families
 
     names = [name.strip() for name in tasks.split(",") if name.strip()]
-    chosen = list(families().values()) if names == ["all"] else [family(name) for name in names]
+    every = families() if action is Action.LIST else standard_families()
+    chosen = list(every.values()) if names == ["all"] else [family(name) for name in names]
     if action is Action.LIST:
         say(_listed(chosen, output_format))
         return

@@ -18,7 +18,8 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0683": (
         "there is no split or difficulty of this name",
-        "Splits are train, validation and test; difficulties are easy, medium and hard.\n",
+        "Splits are train, validation and test; difficulties are easy, medium and hard, with values behind them where\n"
+        "one is to differ: `medium,clutter=0.5,objects=4-8,images=3,canvas=24`. docs/tasks.md lists them.\n",
     ),
     "E0684": (
         "a shard of an evaluation is damaged",

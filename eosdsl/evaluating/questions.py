@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eosdsl.diagnostics import Diagnostic, SpecError, error
-from eosdsl.tasks.base import LEVELS, SPLITS, Example, Split
+from eosdsl.tasks.base import SPLITS, Example, Split
+from eosdsl.tasks.difficulty import parse_difficulty
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,22 @@ class Task:
 
 
 def family_tasks(names: Sequence[str], split: str, questions: int, level: str, seed: int) -> list[Task]:
-    """Tasks of the families of these names (`all`: every one). Raises SpecError: E0660, E0683 for a split or level."""
-    from eosdsl.tasks.registry import families, family
+    """Tasks of the families of these names (`all`: the standard ones). Raises SpecError: E0660, E0668, E0683 for a
+    split or level."""
+    from eosdsl.tasks.registry import family, standard_families
 
-    if level not in LEVELS:
-        raise SpecError([error("E0683", f"there is no difficulty `{level}`", helps=(f"known: {', '.join(LEVELS)}",))])
+    difficulty = parse_difficulty(level)
     own: Split | None = next((one for one in SPLITS if one == split), None)
     if own is None:
         raise SpecError([error("E0683", f"there is no split `{split}`", helps=(f"known: {', '.join(SPLITS)}",))])
-    chosen = [family(name) for name in (families() if list(names) == ["all"] else dict.fromkeys(names))]
+    chosen = [family(name) for name in (standard_families() if list(names) == ["all"] else dict.fromkeys(names))]
     return [
-        Task(one.name, tuple(one.generate(own, seed, questions, LEVELS[level])), one.chance(), one.needs_image)
+        Task(
+            one.name,
+            tuple(one.generate(own, seed, questions, difficulty)),
+            one.chance(difficulty),
+            one.needs_image,
+        )
         for one in chosen
     ]
 

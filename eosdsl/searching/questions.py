@@ -16,7 +16,7 @@ from typing import Any
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.tasks.base import MEDIUM, Difficulty, Example, Family, Split
 from eosdsl.tasks.jsonl import load_jsonl, writable_by
-from eosdsl.tasks.registry import families, family
+from eosdsl.tasks.registry import family, standard_families
 
 ALL = "tasks"
 _HELD_BACK = 0.1
@@ -93,7 +93,7 @@ def read_data(data: str | Path | Sequence[Example] | Data, seed: int, tokenizer:
     parts = [part.strip() for part in str(data).split(",") if part.strip()]
     files = [part for part in parts if part.endswith((".jsonl", ".json")) or Path(part).is_file()]
     if not files:
-        chosen = tuple(families().values()) if parts == [ALL] else tuple(family(part) for part in parts)
+        chosen = tuple(standard_families().values()) if parts == [ALL] else tuple(family(part) for part in parts)
         if not chosen:
             raise _too_few("no data is named")
         return Data(FamilyQuestions(chosen, "train", seed), FamilyQuestions(chosen, "validation", seed))

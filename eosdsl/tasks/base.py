@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eosdsl.tasks.scene import Scene
+from eosdsl.diagnostics import SpecError, error
+from eosdsl.tasks.scene import GRID, Scene
 from eosdsl.tasks.words import phrase
 
 Split = Literal["train", "validation", "test"]
@@ -32,18 +33,21 @@ _ATTEMPTS = 400
 @dataclass(frozen=True, slots=True)
 class Difficulty:
     """What makes a family harder. `objects` per scene, `small`: share of one-cell objects, `clutter`: share of blocks
-    with grey distractors, `contrast`: of the drawing against its background, `length` of texts in glyphs."""
+    with grey distractors, `contrast`: of the drawing against its background, `length` of texts in glyphs, `images`:
+    of a family that compares several, `canvas`: cells a side of the image that a needle lies in."""
 
     objects: tuple[int, int] = (2, 8)
     small: float = 0.5
     clutter: float = 0.0
     contrast: float = 1.0
     length: tuple[int, int] = (2, 3)
+    images: int = 2
+    canvas: int = GRID
 
 
 EASY = Difficulty(objects=(2, 4), small=0.0)
 MEDIUM = Difficulty()
-HARD = Difficulty(objects=(6, 12), small=1.0, clutter=0.3, contrast=0.6, length=(3, 4))
+HARD = Difficulty(objects=(6, 12), small=1.0, clutter=0.3, contrast=0.6, length=(3, 4), images=3)
 LEVELS: Mapping[str, Difficulty] = {"easy": EASY, "medium": MEDIUM, "hard": HARD}
 
 
@@ -80,6 +84,9 @@ class Family(ABC):
     """What token reduction has to lose for this family to suffer."""
     needs_image: ClassVar[bool] = True
     images: ClassVar[int] = 1
+    """Of a question, at medium difficulty."""
+    in_all: ClassVar[bool] = True
+    """Whether `all` stands for it too. A family that the small models were not trained on is asked for by its name."""
     answers: ClassVar[Choices]
     """Per kind of question the possible answers, all equally frequent; empty where they are too many to list."""
     cores: ClassVar[Choices]
@@ -117,22 +124,32 @@ class Family(ABC):
         images = tuple(draw(scene, split, rng, difficulty.contrast) for scene in scenes)
         return Example(images, question, asked.answer, self.name, split, difficulty, meta)
 
+    def choices(self, difficulty: Difficulty) -> Choices:
+        """`answers`, where they depend on the difficulty."""
+        return self.answers
+
     def situation(self, rng: Random, difficulty: Difficulty, index: int) -> tuple[tuple[Scene, ...], Asked]:
-        """Scenes and a question on them, of the kind and with the answer whose turn it is."""
-        kinds = tuple(self.answers)
+        """Scenes and a question on them, of the kind and with the answer whose turn it is.
+
+        Raises:
+            SpecError: E0668 where there is none at this difficulty.
+        """
+        choices = self.choices(difficulty)
+        kinds = tuple(choices)
         kind = kinds[index % len(kinds)]
-        wanted = self.answers[kind]
+        wanted = choices[kind]
         want = wanted[(index // len(kinds)) % len(wanted)] if wanted else None
         for _ in range(_ATTEMPTS):
             scenes = self.scenes(rng, difficulty, kind, want)
             asked = self.ask(scenes, rng, kind, want)
             if asked is not None:
                 return scenes, asked
-        raise RuntimeError(f"family {self.name}: no scene with answer {want!r} to {kind!r} in {_ATTEMPTS} attempts")
+        said = f"`{self.name}` finds no image whose answer is `{want}` at this difficulty, in {_ATTEMPTS} attempts"
+        raise SpecError([error("E0668", said, helps=("allow more `objects`",))])
 
-    def chance(self) -> float:
+    def chance(self, difficulty: Difficulty = MEDIUM) -> float:
         """Accuracy of guessing among the possible answers, mean over kinds of question."""
-        shares = [1 / len(answers) if answers else 0.0 for answers in self.answers.values()]
+        shares = [1 / len(answers) if answers else 0.0 for answers in self.choices(difficulty).values()]
         return sum(shares) / len(shares)
 
 

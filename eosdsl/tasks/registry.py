@@ -20,6 +20,12 @@ def families() -> Mapping[str, Family]:
     return dict(sorted(found.items()))
 
 
+@cache
+def standard_families() -> Mapping[str, Family]:
+    """What `all` stands for."""
+    return {name: one for name, one in families().items() if one.in_all}
+
+
 def family(name: str) -> Family:
     """The family of a name. Raises SpecError (E0660) with the names there are."""
     known = families()

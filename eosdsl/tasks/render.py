@@ -1,4 +1,4 @@
-"""Scenes as images of 96 x 96 pixels."""
+"""Scenes as images, of 96 x 96 pixels where the canvas has its usual size."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from eosdsl.tasks.glyphs import CELL, bank
 from eosdsl.tasks.photos import crop, face_or_texture
-from eosdsl.tasks.scene import BAR, FACE, GRID, PICTURES, TEXTURE, Item, Scene
+from eosdsl.tasks.scene import BAR, FACE, PICTURES, TEXTURE, Item, Scene
 
-SIDE = GRID * CELL
-"""Pixels a side."""
 RGB = {
     "red": (225, 45, 45),
     "green": (50, 185, 60),
@@ -30,10 +28,10 @@ _NOISE = 5.0
 
 
 def draw(scene: Scene, split: str, rng: Random, contrast: float = 1.0) -> NDArray[np.uint8]:
-    """The image of a scene [96, 96, 3] with the glyph exemplars of a split."""
+    """The image of a scene [8 * grid, 8 * grid, 3] with the glyph exemplars of a split."""
     noise = np.random.default_rng(rng.getrandbits(64))
     ground = np.array([rng.uniform(10, 50) for _ in range(3)], dtype=np.float32)
-    canvas = np.broadcast_to(ground, (SIDE, SIDE, 3)).copy()
+    canvas = np.broadcast_to(ground, (scene.grid * CELL, scene.grid * CELL, 3)).copy()
     for item in scene.items:
         _paint(canvas, item, split, rng, contrast)
     canvas += noise.standard_normal(canvas.shape, dtype=np.float32) * np.float32(_NOISE)

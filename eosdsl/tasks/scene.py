@@ -54,9 +54,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Things in drawing order."""
+    """Things in drawing order, on a canvas of `grid` x `grid` cells."""
 
     items: tuple[Item, ...]
+    grid: int = GRID
 
     def having(self, thing: Thing) -> list[Item]:
         """The things that fit a description."""
@@ -92,7 +93,9 @@ class Thing:
 
 
 def labels(scene: Scene) -> tuple[list[int], list[int], list[int]]:
-    """Kind, colour and part of every cell in reading order: three lists of GRID * GRID indices."""
+    """Kind, colour and part of every cell in reading order: three lists of GRID * GRID indices. Of a canvas of that
+    size only: larger ones are not trained on."""
+    assert scene.grid == GRID
     kinds, colors, parts = ([0] * (GRID * GRID) for _ in range(3))
     for item in scene.items:
         kind, color = KINDS.index(item.kind), CELL_COLORS.index(item.color)
@@ -104,9 +107,9 @@ def labels(scene: Scene) -> tuple[list[int], list[int], list[int]]:
     return kinds, colors, parts
 
 
-def in_block(kind: str, color: str, block: int, size: int, rng: Random) -> Item:
-    """An object of `size` cells a side inside a block (numbered in reading order)."""
-    row, col = divmod(block, BANDS)
+def in_block(kind: str, color: str, block: int, size: int, rng: Random, bands: int = BANDS) -> Item:
+    """An object of `size` cells a side inside a block (numbered in reading order, `bands` a row)."""
+    row, col = divmod(block, bands)
     if size == 2:
         return Item(kind, color, 2 * row, 2 * col, 2, 2)
     return Item(kind, color, 2 * row + rng.randrange(2), 2 * col + rng.randrange(2))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from eosdsl.tasks.base import Example
-from eosdsl.tasks.registry import families
+from eosdsl.tasks.registry import standard_families
 from eosdsl.zoo.train_evaluate import accuracy
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class LayerUse:
 def asked(number: int, seed: int = 11) -> list[Example]:
     """Held-out questions, `number` of every family that needs the image."""
     return [
-        one for family in families().values() if family.needs_image for one in family.generate("test", seed, number)
+        one
+        for family in standard_families().values()
+        if family.needs_image
+        for one in family.generate("test", seed, number)
     ]
 
 

@@ -40,6 +40,7 @@ def card(
         "mean_accuracy": round(sum(score.accuracy for score in seeing) / len(seeing), 4),
         "mean_blind": round(sum(score.blind for score in seeing) / len(seeing), 4),
         "families": {name: _plain(score) for name, score in scores.items()},
+        "trained_on": sorted(scores),
         "layers": [asdict(one) for one in use],
         "stages": dict(stages),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eosdsl.tasks.base import MEDIUM, Difficulty, Example, Split, correct
-from eosdsl.tasks.registry import families
+from eosdsl.tasks.registry import standard_families
 
 if TYPE_CHECKING:
     from transformers import LlavaForConditionalGeneration, LlavaProcessor
@@ -35,9 +35,9 @@ def evaluate(
     difficulty: Difficulty = MEDIUM,
     seed: int = 0,
 ) -> dict[str, Score]:
-    """Accuracy on `questions` held-out questions of every family, with and without the images."""
+    """Accuracy on `questions` held-out questions of every standard family, with and without the images."""
     scores: dict[str, Score] = {}
-    for name, family in families().items():
+    for name, family in standard_families().items():
         examples = list(family.generate(split, seed, questions, difficulty))
         seen, blind = (accuracy(model, processor, examples, with_images=see) for see in (True, False))
         scores[name] = Score(seen, blind, family.chance(), family.needs_image)

@@ -14,7 +14,7 @@ from eosdsl.searching.batch import IGNORE, encode
 from eosdsl.searching.objective import exactly_right, see, task_loss
 from eosdsl.searching.questions import read_data
 from eosdsl.searching.session import image_token
-from eosdsl.tasks.registry import families
+from eosdsl.tasks.registry import standard_families
 
 
 def test_labels_are_the_answers_tokens_at_the_end_of_the_rows() -> None:
@@ -87,5 +87,5 @@ def test_data_that_are_none(data: str, code: str) -> None:
 
 
 def test_all_families_have_a_turn() -> None:
-    names = list(families())
+    names = list(standard_families())
     assert [one.family for one in read_data("tasks", 0).learning.batch(0, len(names))] == names

@@ -89,22 +89,40 @@ def _digit(scenes: Sequence[Sequence[Item]], color: str) -> str:
     return item["kind"]
 
 
+def _label(scenes: Sequence[Sequence[Item]], words: str) -> str:
+    color, kind = _description(words)
+    parts = [item for item in scenes[0] if item["kind"] in _SHAPES and item["color"] != "gray"]
+    (part,) = [item for item in parts if color in (None, item["color"]) and kind in (None, item["kind"])]
+    (label,) = [item for item in scenes[0] if _at(item) == (part["row"], part["col"] + part["width"])]
+    return label["kind"]
+
+
+def _part(scenes: Sequence[Sequence[Item]], letter: str) -> str:
+    (label,) = [item for item in scenes[0] if item["kind"] == letter and item["color"] != "gray"]
+    (part,) = [item for item in scenes[0] if (item["row"], item["col"] + item["width"]) == _at(label)]
+    return part["kind"]
+
+
+def _at(item: Item) -> tuple[int, int]:
+    return item["row"], item["col"]
+
+
 def _which(scenes: Sequence[Sequence[Item]], words: str) -> str:
     (index,) = [index for index, items in enumerate(scenes) if _count(items, words)]
     return str(index + 1)
 
 
 def _more(scenes: Sequence[Sequence[Item]], words: str) -> str:
-    one, two = (_count(items, words) for items in scenes)
-    assert one != two
-    return "1" if one > two else "2"
+    numbers = [_count(items, words) for items in scenes]
+    assert numbers.count(max(numbers)) == 1
+    return str(numbers.index(max(numbers)) + 1)
 
 
 _READINGS: tuple[tuple[str, Callable[..., str]], ...] = (
     (r"the (\w+) is (\w+) and the (\w+) is (\w+) , what color is the (\w+)",
      lambda s, a, color, b, other, asked: color if asked == a else other),
     (rf"(?:which image has more|are there more) {_THING} (?:in image|here|please|\?)", _more),
-    (rf"(?:which image has a|is the) {_THING} (?:in image 1 or 2|here|please|\?)", _which),
+    (rf"(?:which image has a|is the) {_THING} (?:in image|here|please|\?)", _which),
     (rf"more {_THING} than {_THING} (?:here|please|\?)",
      lambda s, a, b: _yes(_count(s[0], a) > _count(s[0], b))),
     (rf"the {_THING} (left of|right of|above|below) the {_THING} (?:here|please|\?)", _relation),
@@ -112,6 +130,8 @@ _READINGS: tuple[tuple[str, Callable[..., str]], ...] = (
     (rf"(?:is there|see) a {_THING} (?:here|please|\?)", lambda s, words: _yes(_count(s[0], words) > 0)),
     (rf"(?:how many|number of) {_THING} (?:are|here|please|\?)", lambda s, words: str(_count(s[0], words))),
     (rf"(?:where is|place of) the {_THING} (?:here|please|\?)", _where),
+    (rf"(?:which word has|word of) the {_THING} (?:here|please|\?)", _label),
+    (r"object has the word (\w)", _part),
     (r"(highest|lowest)", _extreme),
     (r"(?:value of the|how high is the) (\w+) bar", _value),
     (r"(?:is|does) the (\w+) (?:number|word)", _read),

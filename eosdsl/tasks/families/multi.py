@@ -1,7 +1,8 @@
-"""Two images: which of them has the object, which has more of them?"""
+"""Two images or more: which of them has the object, which has more of them?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import ClassVar
 
@@ -17,35 +18,44 @@ class Multi(Family):
     images = 2
     answers: ClassVar[Choices] = {"which": ("1", "2"), "more": ("1", "2")}
     cores: ClassVar[Choices] = {
-        "which": ("which image has a {thing}", "is the {thing} in image 1 or 2"),
-        "more": ("which image has more {things}", "are there more {things} in image 1 or 2"),
+        "which": ("which image has a {thing}", "is the {thing} in image {numbers}"),
+        "more": ("which image has more {things}", "are there more {things} in image {numbers}"),
     }
 
     def scenes(self, rng: Random, difficulty: Difficulty, kind: str, want: str | None) -> tuple[Scene, ...]:
-        return object_scene(rng, difficulty), object_scene(rng, difficulty)
+        return tuple(object_scene(rng, difficulty) for _ in range(difficulty.images))
+
+    def choices(self, difficulty: Difficulty) -> Choices:
+        return dict.fromkeys(self.answers, _numbers(difficulty.images))
 
     def ask(self, scenes: tuple[Scene, ...], rng: Random, kind: str, want: str | None) -> Asked | None:
-        answer = want or rng.choice(("1", "2"))
-        has, lacks = scenes if answer == "1" else scenes[::-1]
+        numbers = _numbers(len(scenes))
+        answer = want or rng.choice(numbers)
+        has, lacks = scenes[int(answer) - 1], [one for at, one in enumerate(scenes, 1) if at != int(answer)]
         thing = _only(has, lacks, rng) if kind == "which" else _more(has, lacks, rng)
         if thing is None:
             return None
-        return Asked(kind, {"thing": thing.text} if kind == "which" else {"things": thing.plural}, answer)
+        slots = {"thing": thing.text} if kind == "which" else {"things": thing.plural}
+        return Asked(kind, {**slots, "numbers": f"{' , '.join(numbers[:-1])} or {numbers[-1]}"}, answer)
 
 
-def _only(has: Scene, lacks: Scene, rng: Random) -> Thing | None:
+def _numbers(images: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(1, images + 1))
+
+
+def _only(has: Scene, lacks: Sequence[Scene], rng: Random) -> Thing | None:
     shapes = [item for item in has.items if item.color != GRAY and item.kind in SHAPES]
     rng.shuffle(shapes)
     for item in shapes:
         for thing in (Thing(item.kind, item.color), Thing(item.kind)):
-            if not lacks.having(thing):
+            if not any(one.having(thing) for one in lacks):
                 return thing
     return None
 
 
-def _more(has: Scene, lacks: Scene, rng: Random) -> Thing | None:
+def _more(has: Scene, lacks: Sequence[Scene], rng: Random) -> Thing | None:
     for _ in range(12):
         thing = any_thing(rng)
-        if len(has.having(thing)) > len(lacks.having(thing)):
+        if len(has.having(thing)) > max(len(one.having(thing)) for one in lacks):
             return thing
     return None

@@ -6,7 +6,7 @@ from random import Random
 from typing import ClassVar
 
 from eosdsl.tasks.base import Asked, Choices, Difficulty, Family
-from eosdsl.tasks.scene import BANDS, COLORS, DIGITS, GRAY, LETTERS, SHAPES, Item, Scene, in_block
+from eosdsl.tasks.scene import COLORS, DIGITS, GRAY, LETTERS, SHAPES, Item, Scene, in_block
 
 
 class Needle(Family):
@@ -26,19 +26,20 @@ class Needle(Family):
 
 
 def needle_scene(rng: Random, difficulty: Difficulty, want: str | None = None) -> Scene:
-    """One to three coloured digits of one cell, and grey things in a third of the blocks or more."""
-    number = rng.randint(1, 3)
-    blocks = rng.sample(range(BANDS * BANDS), BANDS * BANDS)
+    """One to three coloured digits of one cell, and grey things in a third of the blocks or more. The larger the
+    canvas, the smaller a share of the image the digit is."""
+    number, bands = rng.randint(1, 3), difficulty.canvas // 2
+    blocks = rng.sample(range(bands * bands), bands * bands)
     digits = [want or rng.choice(DIGITS), *rng.choices(DIGITS, k=number - 1)]
     items = [
-        in_block(digit, color, block, 1, rng)
+        in_block(digit, color, block, 1, rng, bands)
         for digit, color, block in zip(digits, rng.sample(COLORS, number), blocks[:number], strict=True)
     ]
     share = max(difficulty.clutter, 0.3)
     grey = blocks[number : number + round(share * len(blocks))]
-    return Scene((*(_grey(block, rng) for block in grey), *items))
+    return Scene((*(_grey(block, rng, bands) for block in grey), *items), difficulty.canvas)
 
 
-def _grey(block: int, rng: Random) -> Item:
+def _grey(block: int, rng: Random, bands: int) -> Item:
     kind = rng.choice(rng.choice((SHAPES, DIGITS, LETTERS)))
-    return in_block(kind, GRAY, block, rng.choice((1, 1, 2)), rng)
+    return in_block(kind, GRAY, block, rng.choice((1, 1, 2)), rng, bands)
