@@ -48,11 +48,15 @@ class Taken:
     number: Tensor
 
 
-def absorb(group: SoftGroup, tokens: Tokens, weights: Weights, values: Values) -> tuple[Tensor, Tensor]:
-    """Content [G, N, D] (in working precision) and sizes [G, N] of the rows as anchors of the group."""
+def absorb(
+    group: SoftGroup, tokens: Tokens, weights: Weights, values: Values, held: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Content [G, N, D] (in working precision) and sizes [G, N] of the rows as anchors of the group; held [G, N, E]:
+    what rows hold, their hidden states unless told.
+    """
     every = torch.arange(tokens.hidden.shape[1], device=tokens.hidden.device).expand(tokens.hidden.shape[:2])
     rows = row_weights(tokens, group.weight, group.combine, every, None)
-    hidden = working(tokens.hidden)
+    hidden = working(tokens.hidden if held is None else held)
     likeness: dict[Similarity, Tensor] = {}
     taken: Taken | None = None
     for part in group.parts:

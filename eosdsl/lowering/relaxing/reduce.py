@@ -33,11 +33,13 @@ Counts = Callable[[Tensor], list[Tensor]]
 
 @dataclass(frozen=True)
 class Faded:
-    """The rows behind a site: content [G, N, D], None where it is unchanged; log_presence and sizes [G, N]."""
+    """The rows behind a site: content [G, N, D], None where it is unchanged; log_presence and sizes [G, N]; later
+    [G, N, D] each: what layers behind it add to them."""
 
     hidden: Tensor | None
     log_presence: Tensor
     sizes: Tensor
+    later: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,10 @@ def fade(
     counts: Counts,
     values: Values,
     gate: Tensor | None,
+    later: tuple[Tensor, ...] = (),
 ) -> Faded:
-    """Reduce all images at one site; `gate`: the logit of its openness, None where it is open."""
+    """Reduce all images at one site; `gate`: the logit of its openness, None where it is open; later [G, N, D] each:
+    what layers behind the site will add to the rows."""
     assert tokens.valid is not None
     presence = log_presence.exp() * tokens.valid
     there = tokens.valid & (presence > 0.5)
@@ -75,15 +79,17 @@ def fade(
     behind = (log_presence + log_factor).clamp(min=LEAST)
     absorbing = [one for one in chosen if one.group.parts]
     if not absorbing:
-        return Faded(None, behind, tokens.sizes)
-    hidden, sizes = tokens.hidden, tokens.sizes
+        return Faded(None, behind, tokens.sizes, later)
+    before = torch.cat([tokens.hidden, *(one.to(tokens.hidden.dtype) for one in later)], dim=-1)
+    held, sizes = before, tokens.sizes
     given = chosen[-1].available * (1 - chosen[-1].z)
     for one, own in zip(absorbing, _divided(absorbing, given, values), strict=True):
-        content, size = absorb(one.group, one.tokens, Weights(one.anchor, own, presence), values)
+        content, size = absorb(one.group, one.tokens, Weights(one.anchor, own, presence), values, before)
         portion = _portion(one, chosen, gate, log_factor)
-        hidden = hidden + (portion[:, :, None] * (content - tokens.hidden)).to(hidden.dtype)
+        held = held + (portion[:, :, None] * (content - before)).to(held.dtype)
         sizes = sizes + portion * (size - tokens.sizes)
-    return Faded(hidden, behind, sizes)
+    hidden, *added = held.split(tokens.hidden.shape[-1], dim=-1)
+    return Faded(hidden, behind, sizes, tuple(added))
 
 
 def _choose(

@@ -110,13 +110,14 @@ def _faded(plan: SoftPlan, stream: SoftStream, readings: Readings, config: Any) 
         )
 
     tokens = soft_tokens(plan, stream, readings)
-    faded = fade(plan.groups, tokens, stream.log_presence, counts, values, gate)
+    faded = fade(plan.groups, tokens, stream.log_presence, counts, values, gate, images.later)
     hidden = stream.hidden
     if faded.hidden is not None:
         hidden = _put(hidden, stream, faded.hidden)
     behind = replace(
         stream,
         hidden=hidden,
+        images=replace(images, later=faded.later),
         log_presence=faded.log_presence,
         sizes=faded.sizes,
         bias_strength=_strength(plan, stream, gate, values),
