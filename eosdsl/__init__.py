@@ -40,11 +40,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'eosdsl' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    try:
-        value = getattr(import_module(module), attribute)
-    except ImportError:
-        import_module("eosdsl.lowering.versions").refuse_version()  # names may be missing in other versions
-        raise
+    value = getattr(import_module(module), attribute)
     globals()[name] = value
     return value
 

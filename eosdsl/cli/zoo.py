@@ -18,6 +18,7 @@ EXAMPLES = """
 eosdsl zoo train tiny-llava --out models/tiny-llava                 all stages; run it again to go on
 eosdsl zoo train tiny-llava --out models/tiny-llava --stage read    one stage, so that two run side by side
 eosdsl zoo train tiny-llava --out models/tiny-llava --minutes 30    stop after half an hour, saved
+eosdsl zoo train tiny-qwen-vl --out models/tiny-qwen-vl             begins with the shipped tiny-llava
 """
 
 
@@ -33,7 +34,7 @@ class StageName(StrEnum):
 
 def command(
     action: Annotated[Action, typer.Argument(help="What to do.", show_default=False)],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="tiny-llava", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="tiny-llava or tiny-qwen-vl", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The folder that the finished model is written to.")],
     stage: Annotated[list[StageName] | None, typer.Option("--stage", help="Only these stages.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of weights and data.")] = 0,
@@ -47,14 +48,16 @@ def command(
 
     Hours on two processor cores: read and align first (side by side if you like), then join, which writes the model.
     """
-    from eosdsl.zoo.train import STAGES, Recipe, train, use_threads
+    from eosdsl.zoo.train import STAGES, recipe_of, train, use_threads
 
     if threads is not None:
         use_threads(threads)
     stages = tuple(one.value for one in stage) if stage else STAGES
     limit = float("inf") if minutes is None else 60 * minutes
     with _Bar(quiet) as report:
-        finished = train(name, out, report, stages=stages, recipe=Recipe(seed=seed), stop_after=limit, threads=threads)
+        finished = train(
+            name, out, report, stages=stages, recipe=recipe_of(name, seed), stop_after=limit, threads=threads
+        )
     if not quiet:
         say(_ending(finished, stages, out))
 

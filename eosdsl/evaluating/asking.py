@@ -108,7 +108,7 @@ class Panel:
 
     def _pixels(self, grid: tuple[int, int]) -> tuple[int, int]:
         assert self.facts.encoder is not None
-        patch = self.facts.encoder.patch_size
+        patch = self.facts.encoder.patch_size * (self.facts.projector.merge if self.facts.projector else 1)
         return grid[0] * patch, grid[1] * patch
 
     def _tokens(self, inputs: Any, examples: Sequence[Example], noted: Sequence[StepRecord]) -> list[float]:

@@ -34,8 +34,9 @@ def batch_inputs(
     options: dict[str, Any] = {"return_tensors": "pt", "padding": True}
     if not see or not examples[0].images:
         return processor(text=texts, images=None, **options)
-    images = [[_reduced(image, pixels) for image in one.images] for one in examples]
-    if pixels is not None and shrink:
+    any_size = hasattr(processor.image_processor, "merge_size")
+    images = [[_reduced(image, pixels, stay=shrink and any_size) for image in one.images] for one in examples]
+    if pixels is not None and shrink and not any_size:
         size = {"height": pixels[0], "width": pixels[1]}
         options |= {"size": size, "do_center_crop": False, "do_resize": True}
     return processor(text=texts, images=images, **options)
@@ -60,11 +61,12 @@ def _said(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": [{"type": "text", "text": text}]}
 
 
-def _reduced(image: np.ndarray[Any, Any], pixels: tuple[int, int] | None) -> Any:
-    """The image as it is, or first brought down to few pixels (each the mean of those it stands for) and up again."""
+def _reduced(image: np.ndarray[Any, Any], pixels: tuple[int, int] | None, *, stay: bool) -> Any:
+    """The image as it is, or brought down to few pixels (each the mean of those it stands for) and, unless it is to
+    `stay` so small for a processor that leaves sizes alone, up again."""
     if pixels is None:
         return image
     height, width = pixels
     picture = Image.fromarray(image)
     small = picture.resize((width, height), Image.Resampling.BOX)
-    return np.asarray(small.resize(picture.size, Image.Resampling.BICUBIC))
+    return np.asarray(small if stay else small.resize(picture.size, Image.Resampling.BICUBIC))

@@ -27,10 +27,7 @@ def incoming(position_ids: Tensor) -> tuple[Tensor, Tensor | None]:
 def rotation(rotary: nn.Module, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Rotary embeddings (cos, sin), each [1 or B, L, head width], of rows at these positions."""
     rope: Any = rotary
-    axes_first = positions.movedim(-1, 0) if positions.ndim == 3 else positions
-    if positions.ndim == 2 and hasattr(rotary, "mrope_section"):
-        axes_first = positions.expand(3, *positions.shape)  # some versions do so themselves, 5.18 does not
-    cos, sin = rope(hidden, position_ids=axes_first)
+    cos, sin = rope(hidden, position_ids=positions if positions.ndim == 2 else positions.movedim(-1, 0))
     return cos, sin
 
 

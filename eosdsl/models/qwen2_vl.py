@@ -1,7 +1,7 @@
 """Qwen2-VL (arXiv 2409.12191) and Qwen2.5-VL (arXiv 2502.13923): towers of any resolution, 2x2 merger, M-RoPE.
 
 The number of visual tokens follows the image. The usual image is taken to be 672 by 672 pixels: 2,304 patches that the
-merger turns into 576 visual tokens, as many as LLaVA-1.5 has.
+merger turns into 576 visual tokens, as many as LLaVA-1.5 has. A config may say otherwise (`vision_config.image_size`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def family_facts(
     config: Config, name: str, family: str, decoder: DecoderFacts, encoder: EncoderFacts, merge: int
 ) -> ModelFacts:
     """What both generations share: the merger joins `merge` by `merge` patches and maps them to the decoder's width."""
-    side = USUAL_SIDE // (encoder.patch_size * merge)
+    usual = config.section("vision_config", "").count("image_size", USUAL_SIDE)
+    side = max(1, usual // (encoder.patch_size * merge))
     joined = encoder.width * merge**2
     return ModelFacts(
         name=name,

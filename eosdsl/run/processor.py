@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from eosdsl.diagnostics import SpecError, error
@@ -13,10 +14,8 @@ def load_processor(name: str) -> Any:
     Raises:
         SpecError: E0625 where there is none, or not all of it.
     """
-    from transformers import AutoProcessor
-
     try:
-        processor: Any = AutoProcessor.from_pretrained(name)
+        processor: Any = _load(name)
     except Exception as problem:  # missing, cut off, of an unknown class: each has its own exception
         reason = " ".join(str(problem).split())[:200] or type(problem).__name__
         raise _none(name, reason) from problem
@@ -25,6 +24,28 @@ def load_processor(name: str) -> Any:
         raise _none(name, f"it has no {lacking[0].replace('_', ' ')}")
     processor.tokenizer.padding_side = "left"
     return processor
+
+
+def _load(name: str) -> Any:
+    from transformers import AutoProcessor
+
+    try:
+        return AutoProcessor.from_pretrained(name)
+    except Exception:
+        from eosdsl.run.qwen_processor import load_images_only
+
+        found = _quietly(load_images_only, name)
+        if found is None:
+            raise
+        return found
+
+
+def _quietly(load: Callable[[str], Any], name: str) -> Any:
+    """What a second try gives; None where it fails too, so that the first problem is the one that is told."""
+    try:
+        return load(name)
+    except Exception:
+        return None
 
 
 def _none(name: str, reason: str) -> SpecError:

@@ -46,13 +46,16 @@ def encode(model: LlavaModel, pixels: Tensor) -> tuple[Tensor, Tensor]:
     return model.multi_modal_projector(hidden[:, 1:]), hidden[:, 0]
 
 
-def patch_loss(tokens: Tensor, codes: Codes, kinds: Tensor, colors: Tensor, parts: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss of projected patches [B, V, D] against oracle tokens of labels [B, V], and which kinds are right [B, V].
+def patch_loss(
+    tokens: Tensor, codes: Codes, kinds: Tensor, colors: Tensor, parts: Tensor, *, placed: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Loss of projected patches [B, V, D] against oracle tokens of labels [B, V], with their places or (not `placed`)
+    without, and which kinds are right [B, V].
 
     Squared error to the oracle token, and cross entropy of each label when the token is compared with all codes.
     """
     cells = torch.arange(tokens.shape[1]).expand(tokens.shape[0], -1)
-    target = codes(kinds, colors, parts, cells)
+    target = codes(kinds, colors, parts, cells) if placed else codes.content(kinds, colors, parts)
     weight = 1 + (_FOREGROUND - 1) * (kinds > 0).float()
     loss = (weight * (tokens - target).square().mean(dim=-1)).sum() / weight.sum()
     guesses: list[Tensor] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,31 @@ def halve(folder: Path) -> None:
     save_file(small, folder / _WEIGHTS, metadata={"format": "pt"})
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a card says of a model: its name, the zoo's module, a description, and notes on its making."""
+
+    name: str
+    zoo: str
+    what: str
+    notes: tuple[str, ...] = ()
+
+
 def card(
-    seed: int, questions: int, scores: Mapping[str, Score], stages: Mapping[str, Any], use: Sequence[LayerUse] = ()
+    about: About,
+    seed: int,
+    questions: int,
+    scores: Mapping[str, Score],
+    stages: Mapping[str, Any],
+    use: Sequence[LayerUse] = (),
 ) -> dict[str, Any]:
     """Where a model comes from and what it can do, as plain data."""
     seeing = [score for score in scores.values() if score.needs_image]
     return {
-        "zoo": "tiny_llava",
+        "name": about.name,
+        "zoo": about.zoo,
+        "what": about.what,
+        "notes": list(about.notes),
         "weights": "trained",
         "licence": "Apache-2.0",
         "data": "eosdsl.tasks, train split; scikit-learn's digits; photographs of scikit-image and scikit-learn",
@@ -65,11 +83,11 @@ def readme(facts: Mapping[str, Any]) -> str:
 {chr(10).join(f"{key}: {json.dumps(value)}" for key, value in front.items())}
 ---
 
-# tiny-llava
+# {facts["name"]}
 
-A LLaVA of 2.4 million parameters (144 visual tokens, eight decoder layers, CLIP tower with a CLS token), made
-with the code behind `eosdsl zoo train tiny-llava` so that token reduction has an accuracy to lose. It knows one small
-drawn world and nothing else: what it shows about a spec is evidence about that world, never about large models.
+{facts["what"]}, made with the code behind `eosdsl zoo train {facts["name"]}` so that token reduction has an accuracy to
+lose. It knows one small drawn world and nothing else: what it shows about a spec is evidence about that world, never
+about large models.
 
 - **Data**: {facts["data"]}. Test questions use images, glyphs and question templates that training has not.
 - **Seed**: {facts["seed"]}. **Licence**: Apache-2.0. The photographs and digits are not part of the weights.

@@ -24,13 +24,13 @@ _MATCH = 0.3
 """Scale of a lookup's queries and keys: the logit of a cell that fits is some five above the others'."""
 _AWAY = 20.0
 """A lookup's logit of a word for another word is so much lower: it looks at cells."""
-_NEAR = 5.0
+NEAR = 5.0
 """A previous-token head's logit is so much per unit of phase agreement."""
 _NUMBER = 4.0
 """Logit of a word for a cell that looks for its image's number; of a number it is twice that."""
 _RECENT = 6.0
 """How much of that fades with distance, so that the nearer number wins."""
-_SLOW = 7
+SLOW = 7
 """Rotary frequencies from this one on hardly turn within a sequence: content is compared there."""
 
 
@@ -143,7 +143,7 @@ def _lookup(own: Tensor, theirs: Tensor, ways: Directions, generator: torch.Gene
     width, half = _HEAD, _HEAD // 2
     match = _MATCH * torch.randn(width, len(own), generator=generator)
     for start in (0, half):
-        match[start : start + _SLOW] = 0
+        match[start : start + SLOW] = 0
     match[half - 1] = match[-1] = 0
     queries, keys = match @ own, match @ theirs
     queries[half - 1] += _root(_AWAY, width) * ways.word
@@ -159,9 +159,9 @@ def _previous(attention: Any, ways: Directions) -> tuple[Tensor, Tensor]:
     queries, keys = (torch.zeros(width, len(either)) for _ in range(2))
     for pair in range(4):
         phase = torch.tensor(theta ** (-2 * pair / width))
-        queries[pair] = _root(_NEAR, width) * either
-        keys[pair] = _root(_NEAR, width) * phase.cos() * either
-        keys[pair + width // 2] = _root(_NEAR, width) * phase.sin() * either
+        queries[pair] = _root(NEAR, width) * either
+        keys[pair] = _root(NEAR, width) * phase.cos() * either
+        keys[pair + width // 2] = _root(NEAR, width) * phase.sin() * either
     return queries, keys
 
 
@@ -179,7 +179,7 @@ def _find_number(queries: Tensor, keys: Tensor, ways: Directions) -> None:
     width = len(queries)
     queries[width // 2 - 2] += _root(_NUMBER, width) * ways.cell
     keys[width // 2 - 2] += _root(_NUMBER, width) * (ways.word + ways.number - ways.cell)
-    for pair in (_SLOW - 2, _SLOW - 1):
+    for pair in (SLOW - 2, SLOW - 1):
         queries[pair] += _root(_RECENT, width) * ways.cell
         keys[pair] += _root(_RECENT, width) * ways.number
 

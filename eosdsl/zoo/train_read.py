@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,13 @@ from eosdsl.zoo.train_tokens import BOS, TOKEN_IDS, Codes
 
 Hits = dict[str, list[int]]
 """Per family: questions answered rightly, questions asked."""
+
+
+class Reader(Protocol):
+    """A language model: decoder and head."""
+
+    model: Any
+    lm_head: Any
 
 
 def shared_embeddings(model: LlamaForCausalLM, batch: Batch, cells: Tensor) -> Tensor:
@@ -29,20 +37,21 @@ def shared_embeddings(model: LlamaForCausalLM, batch: Batch, cells: Tensor) -> T
 
 def forward(model: LlamaForCausalLM, batch: Batch, cells: Tensor) -> Tensor:
     """Logits of the questions' tokens where an answer is due [N, vocabulary], in reading order of `batch.targets`."""
-    return _answers(model, batch, shared_embeddings(model, batch, cells), batch.positions())
+    return answer_logits(model, batch, shared_embeddings(model, batch, cells), batch.positions())
 
 
-def forward_blind(model: LlamaForCausalLM, batch: Batch) -> Tensor:
+def forward_blind(model: Reader, batch: Batch) -> Tensor:
     """The same without any image: what can be guessed from the questions alone. A model that has never been asked so
     would babble, and its images would seem to contribute more than they do."""
     size, questions, length = batch.text.shape
     start = torch.tensor([BOS, TOKEN_IDS["user"]])
     shared = model.model.embed_tokens(start).expand(size, -1, -1)
     places = torch.cat([torch.arange(2), (2 + torch.arange(length)).repeat(questions)])
-    return _answers(model, batch, shared, places.expand(size, -1))
+    return answer_logits(model, batch, shared, places.expand(size, -1))
 
 
-def _answers(model: LlamaForCausalLM, batch: Batch, shared: Tensor, positions: Tensor) -> Tensor:
+def answer_logits(model: Reader, batch: Batch, shared: Tensor, positions: Tensor) -> Tensor:
+    """Logits where an answer is due, behind a shared block of embeddings [B, V', D]; positions [..., B, V' + QL]."""
     size, questions, length = batch.text.shape
     text = model.model.embed_tokens(batch.text.reshape(size, -1))
     hidden = model.model(

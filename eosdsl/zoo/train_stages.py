@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import numpy as np
@@ -13,7 +13,7 @@ from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
 
 from eosdsl.tasks.base import Difficulty
 from eosdsl.tasks.render import draw
-from eosdsl.tasks.scene import labels
+from eosdsl.tasks.scene import Scene, labels
 from eosdsl.zoo.tiny_llava import READ_LAYERS, USED_LAYERS, WIDTH, fresh_model, text_config
 from eosdsl.zoo.train_align import Summary, encode, patch_loss, to_pixels
 from eosdsl.zoo.train_attention import NAME, register
@@ -197,6 +197,11 @@ def assemble(seed: int, read: Read, align: Align) -> LlavaForConditionalGenerati
 def drawn_scenes(mix: dict[str, int], split: str, rng: Random) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Images [B, H, W, 3] and labels [B, V] of kinds, colours and parts."""
     scenes = [make_scenes(name, rng, Difficulty())[0] for name, number in mix.items() for _ in range(number)]
+    return drawn(scenes, split, rng)
+
+
+def drawn(scenes: Sequence[Scene], split: str, rng: Random) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images of these scenes, and their labels."""
     images = np.stack([draw(scene, split, rng, rng.uniform(0.6, 1.0)) for scene in scenes])
     kinds, colors, parts = torch.tensor([labels(scene) for scene in scenes]).unbind(dim=1)
     return torch.from_numpy(images), kinds, colors, parts

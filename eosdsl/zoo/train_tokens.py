@@ -44,8 +44,11 @@ class Codes(nn.Module):
 
     def forward(self, kinds: Tensor, colors: Tensor, parts: Tensor, cells: Tensor) -> Tensor:
         """Oracle tokens [..., width] of cells with these labels; `cells` numbers them in reading order."""
-        place = self.row[cells // GRID] + self.col[cells % GRID]
-        return self.kind[kinds] + self.color[colors] + self.part[parts] + place + self.cell
+        return self.content(kinds, colors, parts) + self.row[cells // GRID] + self.col[cells % GRID]
+
+    def content(self, kinds: Tensor, colors: Tensor, parts: Tensor) -> Tensor:
+        """The same without row and column: what can be said of a cell that does not know where it is."""
+        return self.kind[kinds] + self.color[colors] + self.part[parts] + self.cell
 
 
 def pad(rows: Sequence[Sequence[int]], length: int, value: int) -> list[list[int]]:

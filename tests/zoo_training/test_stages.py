@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.tasks.base import MEDIUM
-from eosdsl.zoo.train import Recipe, train
+from eosdsl.zoo.train import train
 from eosdsl.zoo.train_batch import make_batch
 from eosdsl.zoo.train_loop import Pace, Progress, run_stage
 from eosdsl.zoo.train_packs import LEVELS, make_pack
 from eosdsl.zoo.train_read import forward, oracle_cells
 from eosdsl.zoo.train_stages import Align, Join, Read
+from eosdsl.zoo.trainees import Recipe
 
 SHORT = Pace(steps=4, cool=2, muon=1e-2, adam=1e-3)
 
@@ -83,7 +84,7 @@ def test_the_command_trains_writes_and_scores(tmp_path: Path, monkeypatch: pytes
     from eosdsl.cli.main import app
 
     paces = {"read": SHORT, "align": SHORT, "join": Pace(2, 1, 1e-3, 1e-3)}
-    monkeypatch.setattr(eosdsl.zoo.train, "Recipe", lambda seed: Recipe(seed=seed, questions=2, **paces))
+    monkeypatch.setattr(eosdsl.zoo.train, "recipe_of", lambda _, seed: Recipe(seed=seed, questions=2, **paces))
     out = tmp_path / "tiny"
     for stage in ("read", "align", "join"):
         result = CliRunner().invoke(app, ["zoo", "train", "tiny-llava", "--out", str(out), "--stage", stage, "-q"])

@@ -1,0 +1,93 @@
+"""The models that are trained here: their stages, their paces, what their cards say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import nn
+
+from eosdsl.zoo import tiny_llava, tiny_qwen_vl, train_qwen, train_stages
+from eosdsl.zoo.train_card import About
+from eosdsl.zoo.train_loop import Pace, Stage
+
+
+class Joined(Protocol):
+    """The last stage: it has the whole model."""
+
+    model: Any
+
+    def modules(self) -> dict[str, nn.Module]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained. The paces are upper limits: a stage ends sooner once its target is reached."""
+
+    read: Pace
+    align: Pace
+    join: Pace
+    seed: int = 0
+    questions: int = 200
+    """Held-out questions a family in the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trainee:
+    """A model that is trained here."""
+
+    about: About
+    recipe: Callable[[int], Recipe]
+    read: Callable[[Recipe], Stage]
+    align: Callable[[Recipe], Stage]
+    join: Callable[[Recipe, Any, Any], Any]
+    """From the recipe and the two halves: a stage that is `Joined`."""
+    processor: Callable[[], Any]
+
+
+def _llava_recipe(seed: int) -> Recipe:
+    return Recipe(
+        read=Pace(steps=20_000, cool=450, muon=1.2e-2, adam=2e-3),
+        align=Pace(steps=4_000, cool=1_500, muon=8e-3, adam=2e-3, decay=0.0),
+        join=Pace(steps=330, cool=200, muon=2.5e-3, adam=5e-4),
+        seed=seed,
+    )
+
+
+def _qwen_recipe(seed: int) -> Recipe:
+    return Recipe(
+        read=Pace(steps=160, cool=100, muon=1.5e-3, adam=2e-4),
+        align=Pace(steps=1_800, cool=700, muon=8e-3, adam=2e-3, decay=0.0),
+        join=Pace(steps=150, cool=100, muon=2.0e-3, adam=4e-4),
+        seed=seed,
+    )
+
+
+TRAINEES: Mapping[str, Trainee] = {
+    "tiny-llava": Trainee(
+        about=About(
+            "tiny-llava",
+            "tiny_llava",
+            "A LLaVA of 2.4 million parameters (144 visual tokens, eight decoder layers, CLIP tower with a CLS token)",
+        ),
+        recipe=_llava_recipe,
+        read=lambda recipe: train_stages.Read(recipe.seed, recipe.read),
+        align=lambda recipe: train_stages.Align(recipe.seed, recipe.align),
+        join=lambda recipe, read, align: train_stages.Join(recipe.seed, recipe.join, read, align),
+        processor=tiny_llava.processor,
+    ),
+    "tiny-qwen-vl": Trainee(
+        about=About(
+            "tiny-qwen-vl",
+            "tiny_qwen_vl",
+            "A Qwen2-VL of 2.2 million parameters (no CLS token, any resolution, 144 visual tokens from 96 x 96 "
+            "pixels, M-RoPE, nine decoder layers)",
+        ),
+        recipe=_qwen_recipe,
+        read=lambda recipe: train_qwen.Read(recipe.seed, recipe.read),
+        align=lambda recipe: train_qwen.Align(recipe.seed, recipe.align),
+        join=lambda recipe, read, align: train_qwen.Join(recipe.seed, recipe.join, read, align),
+        processor=tiny_qwen_vl.processor,
+    ),
+}
