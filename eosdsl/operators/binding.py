@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any, Literal, overload
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, error
 from eosdsl.ir.quantities import Argument, Call, Dims, Open, Quantity, Value, Word
+from eosdsl.nearest import nearest
 from eosdsl.operators.base import Behaviour, Budget, Operator, Pick, Score, Similarity, Support
 from eosdsl.operators.parameters import Accepts, Nested, Parameter, parameters
 from eosdsl.operators.registry import SINGULAR, Kind, operators
@@ -72,6 +72,8 @@ class _Binder:
         offered = parameters(operator)
         before = len(self.found)
         given = self._match(operator, offered, call)
+        if any(problem.code == "E0224" for problem in self.found[before:]):
+            return None  # with values too many, it is not clear which is which
         values = {
             p.name: self.value(p.accepts, given[p.name].value, f"`{p.name}` of {operator.name}")
             for p in offered
@@ -90,7 +92,7 @@ class _Binder:
         for place, argument in enumerate(call.arguments):
             name = argument.name if argument.name is not None else _nth(known, place)
             if name is None or name in given:
-                self.found.append(_surplus(operator, known, argument, name))
+                self.found.append(_surplus(operator, known, argument, name, call))
             elif name not in known:
                 self.found.append(
                     _unknown(f"parameter of {operator.name}", name, _argument_span(argument), tuple(known), "E0221")
@@ -171,7 +173,7 @@ class _Binder:
     def _wrong(self, accepted: Accepts, value: Value, what: str) -> None:
         expected = accepted.describe()
         choices = (*accepted.words, *(("yes", "no") if accepted.switch else ()))
-        close = get_close_matches(value.name, choices, 1) if isinstance(value, Word | Call) else []
+        close = nearest(value.name, choices) if isinstance(value, Word | Call) else None
         message = f"{what} takes {expected}, not {_shown(value)}"
         self.found.append(_with_suggestion("E0222", message, value.span, f"expected {expected}", close))
 
@@ -201,7 +203,7 @@ def _decimal(value: Fraction) -> str:
 
 
 def _unknown(what: str, name: str, span: Span | None, offered: tuple[str, ...], code: str = "E0220") -> Diagnostic:
-    close = get_close_matches(name, offered, 1)
+    close = nearest(name, offered)
     listed = ", ".join(offered) if offered else "none"
     return _with_suggestion(
         code, f"there is no {what} named `{name}`", span, "unknown name", close, (f"known: {listed}",)
@@ -209,14 +211,12 @@ def _unknown(what: str, name: str, span: Span | None, offered: tuple[str, ...], 
 
 
 def _with_suggestion(
-    code: str, message: str, span: Span | None, label: str, close: list[str], notes: tuple[str, ...] = ()
+    code: str, message: str, span: Span | None, label: str, close: str | None, notes: tuple[str, ...] = ()
 ) -> Diagnostic:
-    if not close:
+    if close is None:
         return error(code, message, span, label, notes)
-    question = f"did you mean `{close[0]}`?"
-    if span is None:
-        return error(code, message, span, label, notes, (question,))
-    return error(code, message, span, label, notes, fix=Fix(question, (Edit(span, close[0]),)))
+    fix = Fix(f"write `{close}`", (Edit(span, close),)) if span is not None else None
+    return error(code, message, span, label, notes, (f"did you mean `{close}`?",), fix)
 
 
 def _missing(operator: type[Operator], names: list[str], call: Call) -> Diagnostic:
@@ -230,16 +230,22 @@ def _missing(operator: type[Operator], names: list[str], call: Call) -> Diagnost
     )
 
 
-def _surplus(operator: type[Operator], known: list[str], argument: Argument, name: str | None) -> Diagnostic:
+def _surplus(
+    operator: type[Operator], known: list[str], argument: Argument, name: str | None, call: Call
+) -> Diagnostic:
     span = argument.span or argument.value.span
     if name is not None:
         return error(
             "E0224", f"`{name}` of {operator.name} is given twice", span, "given again", helps=("keep one of them",)
         )
     takes = ", ".join(known) if known else "no parameters"
-    return error(
-        "E0224", f"{operator.name} takes {len(known)} values at most", span, "one too many", (f"it takes {takes}",)
-    )
+    most = f"{len(known)} value{'s' if len(known) != 1 else ''}"
+    pair = [given.value.value for given in call.arguments if isinstance(given.value, Quantity)]
+    helps = ()
+    if known == ["size"] and len(pair) == 2:
+        helps = (f"did you mean `{operator.name}({_decimal(pair[0])}x{_decimal(pair[1])})`?",)
+    message = f"{operator.name} takes {most} at most"
+    return error("E0224", message, span, "one too many", (f"it takes {takes}",), helps)
 
 
 def _out_of_range(

@@ -27,11 +27,13 @@ def bind(program: DiscreteProgram, facts: ModelFacts) -> tuple[Schedule | None, 
     Warnings and information come along in both cases. `expect` clauses are judged by `eosdsl.cost.expect`.
     """
     found = _family(program, facts)
+    if any(d.code == "E0401" for d in found):
+        return None, found  # what else does not fit another family's model follows from that
     placed, problems = _placed_steps(program, facts)
     found += problems
     found += _collisions(placed)
     reductions = tuple(_reduction(one, facts) for one in placed)
-    found += [d for reduction in reductions for d in _missing_needs(reduction, facts)]
+    found += check_needs(reductions, facts)
     if any(d.is_error for d in found):
         return None, _once(found)
     found += _default_findings(placed, reductions)
@@ -62,7 +64,7 @@ def _family(program: DiscreteProgram, facts: ModelFacts) -> list[Diagnostic]:
         near = get_close_matches(program.family, known, n=1)
         helps = (f"did you mean `{near[0]}`?",) if near else ("families are " + ", ".join(known),)
         return [error("E0402", f"no model family is called `{program.family}`", program.span, helps=helps)]
-    message = f"{program.name} is for {program.family}, and {facts.name} is a {facts.family}"
+    message = f"{program.name} is for {program.family}, and {facts.name} is of the family {facts.family}"
     helps = (f"write `for {facts.family}`, or leave `for` out to allow any family",)
     return [error("E0401", message, program.span, helps=helps)]
 
@@ -123,11 +125,6 @@ def _default_findings(placed: list[PlacedStep], reductions: tuple[SiteReduction,
 
 def _is_all(amount: Amount) -> bool:
     return isinstance(amount.value, Word) and amount.value.name == "all"
-
-
-def _missing_needs(reduction: SiteReduction, facts: ModelFacts) -> Iterator[Diagnostic]:
-    for group in reduction.groups:
-        yield from check_needs(group, reduction.site, facts)
 
 
 def _reduction(one: PlacedStep, facts: ModelFacts) -> SiteReduction:

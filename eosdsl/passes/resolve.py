@@ -6,6 +6,7 @@ None: their default depends on the site and the model, and is taken when the pro
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -22,7 +23,7 @@ from eosdsl.passes.resolve_scores import named_score
 from eosdsl.passes.resolve_sites import where
 from eosdsl.passes.resolve_use import Gatherer, Placed
 from eosdsl.passes.resolve_values import param
-from eosdsl.source import SourceFile
+from eosdsl.source import SourceFile, Span
 from eosdsl.syntax import tree
 
 NEWEST = 1  # the version of the language
@@ -46,8 +47,11 @@ def resolve(
     """
     context = Context(settings=settings or {})
     context.legible = frozenset(broken.name for broken in file.broken if broken.name)
+    context.partial = bool(file.broken)
     placed = list(Gatherer(context, source, allow_outside).gather(file))
     header = _header(context, file)
+    if any(problem.code == "E0112" for problem in context.found):
+        return None, context.found  # two programs in one file have sites and names twice, and more of that kind
     _declare(context, placed)
     _check_settings(context)
     steps = [step for one in placed if (step := _step(context, one)) is not None]
@@ -56,8 +60,20 @@ def resolve(
     context.found.extend(repeated_sites(steps))
     context.found.extend(looks_before_the_start(steps))
     if any(problem.is_error for problem in context.found):
-        return None, context.found
+        return None, _without_consequences(context.found, file)
     return program, context.found
+
+
+def _without_consequences(found: list[Diagnostic], file: tree.File) -> list[Diagnostic]:
+    """Without what is said of statements whose rest could not be read: that has been reported, and explains it."""
+    starts = [one.span.start for one in file.statements]
+    places = {bisect_left(starts, broken.span.start) - 1 for broken in file.broken if broken.rest}
+    partly = [file.statements[place].span for place in places if place >= 0]
+    return [one for one in found if not any(_within(one.span, span) for span in partly)]
+
+
+def _within(span: Span | None, whole: Span) -> bool:
+    return span is not None and not span.file and whole.start <= span.start <= whole.end
 
 
 def _header(context: Context, file: tree.File) -> tree.Header | None:

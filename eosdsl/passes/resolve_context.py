@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from eosdsl.diagnostics import Diagnostic, Edit, Fix, error
 from eosdsl.ir.nodes import ScoreExpr
 from eosdsl.ir.quantities import Value
+from eosdsl.nearest import nearest
 from eosdsl.source import Span
 from eosdsl.syntax import tree
 from eosdsl.syntax.record import Record
@@ -27,7 +27,8 @@ class Context:
     """A builder: findings are added while the program is put together.
 
     `params` and `scores` hold declarations by name; `open_places` says where something is left open; `legible` names
-    that broken statements would have declared, so that using them is not reported once more.
+    that broken statements would have declared, so that using them is not reported once more; `partial`: something of
+    the text could not be read.
     """
 
     found: list[Diagnostic] = field(default_factory=list)
@@ -35,6 +36,7 @@ class Context:
     scores: dict[str, Declared] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     legible: frozenset[str] = frozenset()
+    partial: bool = False
     file: str = ""
     param_values: dict[str, Value | None] = field(default_factory=dict)
     score_values: dict[str, ScoreExpr | None] = field(default_factory=dict)
@@ -73,10 +75,10 @@ class Context:
         self, code: str, what: str, name: str, span: Span, known: Iterable[str], *, notes: tuple[str, ...] = ()
     ) -> None:
         known = sorted(known)
-        near = get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         listed = (f"known: {', '.join(known)}",) if known else ()
-        helps = (f"did you mean `{near[0]}`?",) if near else ()
-        fix = self.replacement(span, near[0]) if near else None
+        helps = (f"did you mean `{near}`?",) if near else ()
+        fix = self.replacement(span, near) if near else None
         self.error(
             code,
             f"there is no {what} named `{name}`",

@@ -27,7 +27,8 @@ def group(context: Context, written: tree.Group, where: Where | None) -> Group |
         amount = budget(context, written.budget, where)
     else:
         amount = grid_budget(pick, context.at(written.span)) if isinstance(pick, Call) else None
-        if amount is None:
+        # what is wrong with a grid has been said
+        if amount is None and not (isinstance(pick, Call) and pick.name == "grid" and len(context.found) > before):
             context.error(
                 "E0348",
                 "how many tokens stay?",

@@ -118,7 +118,7 @@ def _space(context: Context, parts: Parts) -> RelaxedProgram:
                 "a space is not compiled",
                 helps=("write `subject to` for what a search has to respect",),
             )
-    if parts.header is not None and not context.found and not context.open_places:
+    if parts.header is not None and not context.found and not context.open_places and not context.partial:
         context.error(
             "E0507",
             "this space leaves nothing open",

@@ -126,7 +126,8 @@ def _layer(context: Context, site: tree.Site, ref: tree.LayerRef) -> LayerRef | 
     if ref.form == "index" and site.word != "depth":
         return _index(context, number.value, ref.span)
     if ref.form == "index":
-        near = context.replacement(ref.span, f"{number.text}%")
+        share = number.value * 100 if number.value < 1 else number.value
+        near = context.replacement(ref.span, f"{float(share):g}%")
         context.error("E0344", "a depth is a share of the model's layers", ref.span, "expected a percentage", fix=near)
         return None
     if ref.form == "share" and site.word != "depth":

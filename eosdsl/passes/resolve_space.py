@@ -11,6 +11,7 @@ from eosdsl.passes.resolve_budgets import curve
 from eosdsl.passes.resolve_context import Context
 from eosdsl.passes.resolve_scores import combination
 from eosdsl.passes.resolve_values import call, value
+from eosdsl.source import Span
 from eosdsl.syntax import tree
 
 # The measures of a constraint, with the unit of a bare number beside them, and their arguments.
@@ -66,11 +67,29 @@ def _objective_term(context: Context, written: tree.Call | tree.Rule) -> ScoreEx
     return found
 
 
+def _between(written: tree.Constraint) -> Span:
+    """Where the comparison stands: in the middle of what is between its sides."""
+    left, right = written.left.span, written.right.span
+    blanks = right.start - left.end - len(written.comparison)
+    before = blanks // 2 if left.end_line == right.line and blanks in (0, 2) else 0
+    after = before if before or not blanks else 0
+    return Span(
+        left.end + before,
+        right.start - after,
+        left.end_line,
+        left.end_column + before,
+        right.line,
+        right.column - after,
+    )
+
+
 def constraint(context: Context, written: tree.Constraint) -> Constraint | None:
     """`measure <= bound`; written the other way round it is turned."""
     if written.comparison not in _COMPARISONS:
         instead = f"{written.comparison}="
-        context.error("E0205", f"`{written.comparison}` is no comparison here", written.span, f"write `{instead}`")
+        between = _between(written)
+        fix = context.replacement(between, instead)
+        context.error("E0205", f"`{written.comparison}` is no comparison here", between, f"write `{instead}`", fix=fix)
         return None
     comparison = _COMPARISONS[written.comparison]
     left, right = written.left, written.right

@@ -46,7 +46,7 @@ class CostsMoreThanItSaves(Rule):
         whole = schedule_cost(schedule, _TEXT, 1).macs.total
         for number, step in enumerate(subject.program.steps):
             mine = [r for r in schedule.reductions if r.statement == number]
-            if not mine or not _gives_up(mine):
+            if not mine or not _gives_up(mine) or _serves_others(mine, schedule):
                 continue
             others = tuple(r for r in schedule.reductions if r.statement != number)
             without = schedule_cost(schedule.model_copy(update={"reductions": others}), _TEXT, 1).macs.total
@@ -60,6 +60,11 @@ class CostsMoreThanItSaves(Rule):
 
 def _gives_up(reductions: list[SiteReduction]) -> bool:
     return any(r.retained < r.incoming for r in reductions)
+
+
+def _serves_others(reductions: list[SiteReduction], schedule: Schedule) -> bool:
+    """Whether the step reduces what an image encoder by itself gives out: who reads that saves, not the encoder."""
+    return not schedule.model.decoder.layers and all(r.site.stream == "encoder_output" for r in reductions)
 
 
 def _giga(macs: int) -> str:

@@ -7,7 +7,8 @@ Says that a budget is a number of tokens on a model whose images have different 
 ## Why
 
 64 tokens are a ninth of a small image and a fiftieth of a large one: large images, which were made large for their
-detail, lose most. A share moves with the image. For a fixed cost per image the number is right.
+detail, lose most. A share moves with the image. For a fixed cost per image the number is right, and rows that are added
+to the image's (`pick extra`) are not meant.
 
 ## Example
 
@@ -27,10 +28,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eosdsl.diagnostics import Diagnostic, Severity
-from eosdsl.ir.nodes import Amount
-from eosdsl.ir.quantities import Quantity
+from eosdsl.ir.nodes import Group
+from eosdsl.ir.quantities import Call, Quantity
 from eosdsl.ir.schedule import Schedule
 from eosdsl.rules.base import Rule, Subject
+from eosdsl.rules.support import groups
 
 
 class FixedCount(Rule):
@@ -42,10 +44,16 @@ class FixedCount(Rule):
     def check_schedule(self, subject: Subject, schedule: Schedule) -> Iterator[Diagnostic]:
         if schedule.model.grid is not None:
             return
-        for amount in subject.nodes(Amount):
+        amounts = [a for _, group in groups(subject) if not _brings_its_rows(group) for a in group.budget.amounts]
+        for amount in amounts:
             if isinstance(amount.value, Quantity) and amount.value.unit == "tokens":
                 yield self.report(
                     f"a fixed number of tokens, and images of {schedule.model.name} differ in size",
                     amount.span,
                     "the same for small and large images",
                 )
+
+
+def _brings_its_rows(group: Group) -> bool:
+    """Whether the rows of a group are added to the image's (`pick extra`): they are no budget for its detail."""
+    return isinstance(group.pick, Call) and group.pick.name == "extra"

@@ -11,9 +11,10 @@ from eosdsl.source import Span
 from eosdsl.syntax import tree
 from eosdsl.syntax.automaton import Machine
 from eosdsl.syntax.keywords import CLAUSES, KEYWORDS, STATEMENTS, UNITS
-from eosdsl.syntax.record import Record
+from eosdsl.syntax.mistake import Mistake, quoted, shortened, token_span
+from eosdsl.syntax.slips import slip
 from eosdsl.syntax.tables import END
-from eosdsl.syntax.tokens import BAD, Token, span_of
+from eosdsl.syntax.tokens import BAD, Token
 
 # What comes after a keyword: a kind that must be possible there (else the word was a name), and how to say it.
 _AFTER = {
@@ -34,6 +35,7 @@ _AFTER = {
     "subject": ("to", "`to` after `subject`"),
 }  # fmt: skip
 
+_NEXT = "the next statement"
 _CLASSES = (
     ({"NUMBER", "depth"}, "a layer"),
     ({"NUMBER", "NAME"}, "a value"),
@@ -41,33 +43,28 @@ _CLASSES = (
     ({"NAME"}, "a name"),
     ({"STRING"}, "a text in quotes"),
     ({"<="}, "a comparison such as `<=`"),
-    ({"at", "operator"}, "the next statement"),
+    ({"at", "operator"}, _NEXT),
 )
+_EXAMPLE = "a spec says where, how many and what becomes of the rest: `at layer 2: retain 50% via prune`"
 _NAMES = "names have letters, digits and underscores"
 _VALUE_KINDS = frozenset({"NUMBER", "PERCENT", "FRACTION", "DIMS", "STRING", "NAME", "(", "-", "?"})
 _COMPARISONS = frozenset({"<=", ">=", "=", "==", "<", ">"})
 _MISSING = (":", ",", ")", "}", "=")
 _LOOKALIKES = {
     "–": "-", "—": "-", "−": "-", "×": "*", "“": '"', "”": '"', "：": ":", "，": ",", "→": "->", "…": "..", "≤": "<=",
-    "≥": ">=", "％": "%", "\u00a0": " ", ";": ",",
+    "≥": ">=", "％": "%", "\u00a0": " ",
 }  # fmt: skip
-
-
-class Mistake(Record):
-    """A diagnostic, and how reading can go on as if it had been right: with `insert` before the token at fault, with
-    `replace` in its place, or without it (`ignore`); none of these: it cannot."""
-
-    diagnostic: Diagnostic
-    insert: str | None = None
-    replace: str | None = None
-    ignore: bool = False
 
 
 def syntax_error(machine: Machine, tokens: Sequence[Token], i: int) -> Mistake:
     """Why token `i` cannot stand after what the machine has taken."""
     token = tokens[i]
+    known = slip(machine, tokens, i)
+    if known is not None:
+        return known
     if token.kind == BAD:
-        instead = ":" if token.text == ";" and machine.accepts(":") else _LOOKALIKES.get(token.text)
+        semicolon = (":" if machine.accepts(":") else ",") if token.text == ";" else None
+        instead = semicolon or _LOOKALIKES.get(token.text)
         replace = instead if instead is not None and machine.accepts(instead) else None
         return Mistake(
             _unreadable(token, instead, tokens[i - 1] if i else None), replace=replace, ignore=instead == " "
@@ -83,8 +80,10 @@ def syntax_error(machine: Machine, tokens: Sequence[Token], i: int) -> Mistake:
     if token.kind == END or begins:
         return Mistake(_too_early(token, previous, wanted))
     helps = _hints(token, previous, expected)
+    if wanted == _NEXT and len(machine.values) <= 1:
+        wanted, helps = "a statement: `at`, `operator`, `space`, `param` …", (_EXAMPLE,)
     return Mistake(
-        error("E0102", f"expected {wanted}, found {_quote(token)}", _span(token), "not expected here", helps=helps)
+        error("E0102", f"expected {wanted}, found {quoted(token)}", token_span(token), "not expected here", helps=helps)
     )
 
 
@@ -122,11 +121,11 @@ def _misspelt(machine: Machine, tokens: Sequence[Token], i: int, expected: Seque
         return Mistake(
             error(
                 "E0103",
-                f"unknown {what} `{_shorten(token.text)}`",
-                _span(token),
+                f"unknown {what} `{shortened(token.text)}`",
+                token_span(token),
                 f"did you mean `{keyword}`?",
                 helps=(f"`{keyword}`: {KEYWORDS[keyword].doc}",),
-                fix=Fix(f"write `{keyword}`", (Edit(_span(token), keyword),), "safe"),
+                fix=Fix(f"write `{keyword}`", (Edit(token_span(token), keyword),), "safe"),
             ),
             replace=keyword,
         )
@@ -153,7 +152,7 @@ def _missing_mark(machine: Machine, token: Token, previous: Token | None, expect
             error(
                 "E0108",
                 f"`{mark}` is missing {_where(mark, token, previous)}",
-                _span(previous),
+                token_span(previous),
                 f"`{mark}` goes after this",
                 fix=Fix(f"insert `{mark}`", (Edit(gap, mark),), "safe"),
             ),
@@ -172,8 +171,8 @@ def _missing_verb(machine: Machine, token: Token, expected: Sequence[str]) -> Mi
     return Mistake(
         error(
             "E0108",
-            f"`retain` or `remove` is missing before {_quote(token)}",
-            _span(token),
+            f"`retain` or `remove` is missing before {quoted(token)}",
+            token_span(token),
             "what is to be done with so many?",
             fix=Fix("insert `retain`", (Edit(start, "retain "),)),
         ),
@@ -193,14 +192,16 @@ def _where(mark: str, token: Token, previous: Token) -> str:
         return f"between the site and `{token.text}`"
     if token.kind == END:
         return "at the end of the file"
-    return f"between {_quote(previous)} and {_quote(token)}"
+    return f"between {quoted(previous)} and {quoted(token)}"
 
 
 def _too_early(token: Token, previous: Token | None, wanted: str) -> Diagnostic:
     where = "the file" if token.kind == END else "the statement"
     if previous is None:
-        return error("E0107", f"{where} is empty: expected {wanted}", _span(token))
-    return error("E0107", f"{where} ends too early: expected {wanted}", _span(previous), f"{where} ends after this")
+        return error("E0107", f"{where} is empty: expected {wanted}", token_span(token))
+    return error(
+        "E0107", f"{where} ends too early: expected {wanted}", token_span(previous), f"{where} ends after this"
+    )
 
 
 def _hints(token: Token, previous: Token | None, expected: Sequence[str]) -> tuple[str, ...]:
@@ -257,12 +258,12 @@ def _list(words: Sequence[str]) -> str:
 def _unreadable(token: Token, instead: str | None, previous: Token | None) -> Diagnostic:
     if token.text.startswith('"'):
         return error(
-            "E0104", "this text has no closing quote", _span(token), "a text ends on the line that it starts on"
+            "E0104", "this text has no closing quote", token_span(token), "a text ends on the line that it starts on"
         )
     if token.text == ".":
         in_a_name = previous is not None and previous.text.isidentifier() and previous.end == token.start
         remedy = _NAMES if in_a_name else "write `0.5`, not `.5`; a range is `2..8`"
-        return error("E0101", "a dot cannot stand here", _span(token), helps=(remedy,))
+        return error("E0101", "a dot cannot stand here", token_span(token), helps=(remedy,))
     character = token.text[0]
     name = unicodedata.name(character, "a character without a name")
     shown = character if character.isprintable() and not character.isspace() else ""
@@ -276,10 +277,10 @@ def _unreadable(token: Token, instead: str | None, previous: Token | None) -> Di
         return error(
             "E0101",
             f"{what} means nothing here",
-            _span(token),
+            token_span(token),
             helps=("comments start with `#`",) if character in "/;'" else (),
         )
-    span = _span(token._replace(end=token.start + 1, text=character))
+    span = token_span(token._replace(end=token.start + 1, text=character))
     fix = Fix(f"write `{instead}`", (Edit(span, instead),), "safe")
     written = "a space" if instead == " " else f"`{instead}`"
     return error("E0101", f"{what} means nothing here", span, f"did you mean {written}?", fix=fix)
@@ -287,17 +288,19 @@ def _unreadable(token: Token, instead: str | None, previous: Token | None) -> Di
 
 def too_deep(token: Token) -> Diagnostic:
     """Nesting beyond what is read."""
-    return error("E0106", "this is nested too deeply", _span(token), helps=("name parts of it with `score NAME = …`",))
+    return error(
+        "E0106", "this is nested too deeply", token_span(token), helps=("name parts of it with `score NAME = …`",)
+    )
 
 
 def number_too_large(token: Token) -> Diagnostic:
     """A number longer than any layer, count or cost."""
-    return error("E0105", f"`{_shorten(token.text)}` is too long a number", _span(token), "at most 40 digits")
+    return error("E0105", f"`{shortened(token.text)}` is too long a number", token_span(token), "at most 40 digits")
 
 
 def zero_denominator(token: Token) -> Diagnostic:
     """`1/0`."""
-    return error("E0111", f"`{_shorten(token.text)}` divides by zero", _span(token))
+    return error("E0111", f"`{shortened(token.text)}` divides by zero", token_span(token))
 
 
 def clause_twice(second: tree.Clause, first: tree.Clause) -> Diagnostic:
@@ -327,18 +330,6 @@ def clauses_out_of_order(written: Sequence[tree.Clause], ordered: Sequence[tree.
 
 def _clause_name(clause: tree.Clause) -> str:
     return {tree.By: "by", tree.Pick: "pick", tree.Via: "via", tree.With: "with"}[type(clause)]
-
-
-def _quote(token: Token) -> str:
-    return "the end of the file" if token.kind == END else f"`{_shorten(token.text)}`"
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:37]}…"
-
-
-def _span(token: Token) -> Span:
-    return span_of(token, token)
 
 
 def _end_column(token: Token) -> int:

@@ -101,10 +101,10 @@ class Reader:
         self.problems.append(found.diagnostic)
         token = self.tokens[i]
         if found.ignore:
-            return i + 1
+            return i + found.width
         if found.replace is not None and self.take(token._replace(kind=found.replace, text=found.replace), i):
             self.mended = i
-            return i + 1
+            return i + found.width
         if found.insert and self.mended != i:
             self.mended = i
             inserted = Token(found.insert, "", token.start, token.start, token.line, token.column)
@@ -136,13 +136,14 @@ class Reader:
         """
         tokens = self.tokens
         swallowed = self._next_line(i)
-        if swallowed is None and self.machine.finish_statement():
+        rest = swallowed is None and self.machine.finish_statement()
+        if rest:
             self.begun = i
         j = i if swallowed is None else swallowed
         while tokens[j].kind != END and not (self._begins_line(j) or self._looks_like_a_statement(j, i)):
             j += 1
         self.machine.drop_statement()
-        self._record(j)
+        self._record(j, rest)
         return j
 
     def _begins_line(self, j: int) -> bool:
@@ -154,13 +155,13 @@ class Reader:
         token = self.tokens[j]
         return token.kind == "NAME" and token.column == 1 and token.line > self.tokens[i].line
 
-    def _record(self, stop: int) -> None:
+    def _record(self, stop: int, rest: bool) -> None:
         """Remember what was left out, so that later passes do not wonder at names that it would have declared."""
         skipped = self.tokens[self.begun : stop]
         if not skipped:
             return
         name = skipped[1].text if len(skipped) > 1 and skipped[1].text.isidentifier() else None
-        self.broken.append(tree.Broken(skipped[0].text, name, span_of(skipped[0], skipped[-1])))
+        self.broken.append(tree.Broken(skipped[0].text, name, rest, span_of(skipped[0], skipped[-1])))
 
     def _give_up(self) -> int:
         self.machine.finish_statement()

@@ -361,10 +361,14 @@ class Comment(Record):
 
 
 class Broken(Record):
-    """A statement that could not be read: its keyword and the name that it would have declared, where legible."""
+    """A statement that could not be read: its keyword and the name that it would have declared, where legible.
+
+    `rest`: it is the rest of the statement before it, which is kept without.
+    """
 
     keyword: str
     name: str | None
+    rest: bool
     span: Span
 
 

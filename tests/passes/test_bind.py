@@ -109,6 +109,16 @@ def test_defaults_that_differ_over_sites_are_told_apart() -> None:
     ]
 
 
+def test_what_many_sites_lack_is_one_finding() -> None:
+    """A statement at many sites is wrong in one way; a model of another family explains all that does not fit it."""
+    text = "at encoder layers 0..5, 9 after attention: remove 16 tokens by attention(query: cls)"
+    _, found = bind(program_of(text), facts("siglip"))
+    messages = [d.message for d in found if d.is_error]
+    assert messages == ["`attention` cannot be had at encoder layers 0..5, 9 after attention"]
+    _, found = bind(program_of(f"operator x for llava\n{text}\nat layer 400: retain 50%"), facts("gemma3"))
+    assert [d.code for d in found] == ["E0401"]
+
+
 @pytest.mark.parametrize(
     ("text", "model", "code", "says"),
     [

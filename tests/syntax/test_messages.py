@@ -115,7 +115,7 @@ GOLDEN: list[tuple[str, list[Found]]] = [
                 "E0102",
                 1,
                 1,
-                "expected the next statement, found `retain`",
+                "expected a statement: `at`, `operator`, `space`, `param` …, found `retain`",
             )
         ],
     ),

@@ -11,10 +11,10 @@ from eosdsl.views.graph.svg import svg
 _STYLE = """
   :root { color-scheme: light dark }
   body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
-  figure { margin: 0; overflow-x: auto }
+  figure, .table { margin: 0; overflow-x: auto }
   table { border-collapse: collapse; margin-top: 1.5rem; width: 100% }
   th, td { border-bottom: 1px solid #8886; padding: .35rem .6rem; text-align: left; vertical-align: top }
-  td.number { text-align: right; font-variant-numeric: tabular-nums }
+  .number { text-align: right; font-variant-numeric: tabular-nums }
   code { font-size: .92em }
 """
 
@@ -40,8 +40,10 @@ def page(graph: Graph, spec: str = "") -> str:
 
 
 def _table(rows: list[Stage]) -> str:
-    head = "<tr><th>Where</th><th>Arrive</th><th>Leave</th><th>What happens</th><th>By</th></tr>"
-    return f"<table><thead>{head}</thead><tbody>{''.join(map(_row, rows))}</tbody></table>"
+    columns = (("Where", "text"), ("Arrive", "number"), ("Leave", "number"), ("What happens", "text"), ("By", "text"))
+    head = "".join(f'<th class="{kind}">{name}</th>' for name, kind in columns)
+    body = "".join(map(_row, rows))
+    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _row(stage: Stage) -> str:

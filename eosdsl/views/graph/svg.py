@@ -11,11 +11,12 @@ from eosdsl.views.graph.order import Stage, heading, stages
 
 STEP = 190  # pixels from one stage to the next
 MARGIN = 70
-TOP = 90
+TITLE = 30  # pixels that the title takes
 WIDEST = 160  # pixels that the widest flow is drawn with
 THINNEST = 3
 LINE = 15
-LETTERS = 29  # a label's line has about so many
+LETTERS = 29  # so many fit into a line of a note, and
+NAME_LETTERS = 22  # so many into a line of a name
 
 STYLE = """
   .band { fill: #4c78a8; fill-opacity: .75 }
@@ -32,26 +33,34 @@ STYLE = """
 
 @dataclass(frozen=True)
 class _Placed:
-    """A stage, where it stands, and how wide the band is before and after it."""
+    """A stage, where it stands, and how wide the band is before and after it. `top`: where the widest band begins."""
 
     stage: Stage
     x: int
+    top: int
     before: float
     after: float
+
+    @property
+    def middle(self) -> float:
+        return self.top + WIDEST / 2
 
 
 def svg(graph: Graph, *, titled: bool = True) -> str:
     """A self-contained drawing. Where no model is named the band has one width: what flows is not known."""
     rows = list(stages(graph))
     most = max((count for stage in rows for count in (stage.incoming, stage.outgoing) if count is not None), default=0)
+    names = [_wrapped(stage.label, NAME_LETTERS) for stage in rows]
+    top = TITLE * titled + 30 + LINE * max(map(len, names), default=1)
     placed = [
-        _Placed(stage, MARGIN + STEP * number, _width(stage.incoming, most), _width(stage.outgoing, most))
+        _Placed(stage, MARGIN + STEP * number, top, _width(stage.incoming, most), _width(stage.outgoing, most))
         for number, stage in enumerate(rows)
     ]
     notes = [_notes(stage) for stage in rows]
-    height = TOP + WIDEST + 40 + LINE * max(map(len, notes), default=0) + 20
+    height = top + WIDEST + 40 + LINE * max(map(len, notes), default=0)
     width = 2 * MARGIN + STEP * max(len(rows) - 1, 1)
-    body = [*_bands(placed), *(_stage(one, lines) for one, lines in zip(placed, notes, strict=True))]
+    written = zip(placed, names, notes, strict=True)
+    body = [*_bands(placed), *(_stage(one, name, lines) for one, name, lines in written)]
     title = escape(heading(graph))
     return "\n".join(
         [
@@ -73,10 +82,9 @@ def _width(count: int | None, most: int) -> float:
 
 def _bands(placed: list[_Placed]) -> list[str]:
     """The band between each two stages: as wide as what leaves the one and enters the next."""
-    middle = TOP + WIDEST / 2
     bands: list[str] = []
     for one, following in pairwise(placed):
-        left, right = one.after / 2, following.before / 2
+        middle, left, right = one.middle, one.after / 2, following.before / 2
         points = (
             f"{one.x},{middle - left:.1f} {following.x},{middle - right:.1f} "
             f"{following.x},{middle + right:.1f} {one.x},{middle + left:.1f}"
@@ -87,14 +95,16 @@ def _bands(placed: list[_Placed]) -> list[str]:
     return bands
 
 
-def _stage(one: _Placed, notes: list[str]) -> str:
-    middle = TOP + WIDEST / 2
-    bottom = TOP + WIDEST + 22
+def _stage(one: _Placed, name: list[str], notes: list[str]) -> str:
+    middle, bottom = one.middle, one.top + WIDEST + 22
     half = max(one.before, one.after) / 2 + 8
-    lines = [f'<text class="name" x="{one.x}" y="{TOP - 28}">{escape(one.stage.label)}</text>']
+    lines = [
+        f'<text class="name" x="{one.x}" y="{one.top - 28 - LINE * above}">{escape(line)}</text>'
+        for above, line in enumerate(reversed(name))
+    ]
     count = _count(one.stage)
     if count:
-        lines.append(f'<text class="count" x="{one.x}" y="{TOP - 11}">{count}</text>')
+        lines.append(f'<text class="count" x="{one.x}" y="{one.top - 11}">{count}</text>')
     if one.stage.kind == "site":
         lines.append(
             f'<line class="site" x1="{one.x}" x2="{one.x}" y1="{middle - half:.1f}" y2="{middle + half:.1f}"/>'
@@ -120,7 +130,7 @@ def _notes(stage: Stage) -> list[str]:
     return lines
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, letters: int = LETTERS) -> list[str]:
     from textwrap import wrap
 
-    return wrap(text, LETTERS) or [""]
+    return wrap(text, letters) or [""]
