@@ -1,30 +1,30 @@
 """A relaxed step against plain forward and backward of the frozen model, side by side in one run, as ratios.
 
-One active site is to cost at most 1.25 times the time and 1.3 times the memory of a plain step, and steps are to grow
-no worse than linearly with the number of open sites. A plain step carries gradients from the loss to the embeddings; a
-relaxed one to the decision points.
+One active site is to cost at most 1.25 times the time and 1.3 times the memory of a plain step, and what steps cost
+beyond it is to grow no worse than linearly with the number of open sites. A plain step carries gradients from the loss
+to the embeddings; a relaxed one to the decision points. Times are taken in turns in one process; memory is the peak of
+a process of its own, beyond what it held before its first step.
 
-    python benchmarks/search.py                     d = 512, 8 layers, 576 visual tokens: a minute or two on two cores
-    python benchmarks/search.py --layers 33 --sites 1 4 16 32 --width 128
+    python benchmarks/search.py                                 d = 512, 8 layers, 576 tokens: one site, four
+    python benchmarks/search.py --part sites                    1, 4, 16, 32 sites of 33 layers
+    python benchmarks/search.py --part tokens                   144 to 2916 visual tokens
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from random_llava import IMAGE, build
+from recording import Bound, Results, options, read, settings, start, write
+from timing import in_turns, quotients, slope, spread
 
 from eosdsl.ir.nodes import RelaxedProgram
 from eosdsl.lowering.relaxing.relax import relax
@@ -33,135 +33,192 @@ from eosdsl.parsing import parse
 TEXT = 64
 SCORE = "by ? * attention(query: last) + ? * norm(hidden)"
 BIAS = "with attention_bias: ? * log_size"
-SITES = {
+KINDS = {
     "prune": f"retain ? 5%..60% {SCORE} via prune",
     "merge": f"retain ? 5%..60% {SCORE} via mix(? merge, ? prune) {BIAS}",
     "all": f"retain ? 5%..60% {SCORE} pick ? {{top, uniform, grid(2x2)}} "
     f"via mix(? prune, ? merge, ? pool, ? reweight(temperature: ?)) {BIAS}",
 }
+PLAIN = "plain"
 
 
-def inputs_of(model: Any, tokens: int, batch: int) -> dict[str, Any]:
-    """A batch of prompts with one image each, and labels for the last rows."""
+@dataclass(frozen=True)
+class Case:
+    """A model and the open sites in it; `kind` of KINDS, or plain."""
+
+    kind: str
+    sites: int
+    tokens: int
+    width: int
+    layers: int
+
+    @property
+    def program(self) -> RelaxedProgram:
+        """The sites evenly apart, from layer 1 on: one site is early, where it costs most."""
+        listed = ", ".join(str(1 + i * (self.layers - 1) // self.sites) for i in range(self.sites))
+        program = parse(f"space s\nat any 1..{self.sites} of layers {listed}: {KINDS[self.kind]}")
+        assert isinstance(program, RelaxedProgram)
+        return program
+
+
+def cases(part: str, *, tiny: bool) -> list[Case]:
+    if tiny:
+        return [Case("merge", sites, 16, 64, 3) for sites in (1, 2)]
+    if part == "sites":
+        return [Case("all", sites, 576, 128, 33) for sites in (1, 4, 16, 32)]
+    if part == "tokens":
+        return [Case("all", 1, tokens, 256, 4) for tokens in (144, 576, 1296, 2916)]
+    return [Case(kind, sites, 576, 512, 8) for sites in (1, 4) for kind in KINDS]
+
+
+def inputs_of(model: Any, tokens: int) -> dict[str, Any]:
+    """A prompt with one image, and labels for the last rows."""
     side = round(tokens**0.5)
     device, dtype = model.device, model.dtype
-    ids = torch.randint(0, IMAGE, (batch, TEXT), device=device)
-    ids = torch.cat([ids[:, :8], torch.full((batch, tokens), IMAGE, device=device), ids[:, 8:]], dim=1)
+    ids = torch.randint(0, IMAGE, (1, TEXT), device=device)
+    ids = torch.cat([ids[:, :8], torch.full((1, tokens), IMAGE, device=device), ids[:, 8:]], dim=1)
     labels = torch.where(torch.arange(ids.shape[1], device=device) < ids.shape[1] - 8, -100, ids)
-    pixels = torch.randn(batch, 3, 14 * side, 14 * side, device=device, dtype=dtype)
+    pixels = torch.randn(1, 3, 14 * side, 14 * side, device=device, dtype=dtype)
     return {"input_ids": ids, "pixel_values": pixels, "labels": labels, "logits_to_keep": 0}
 
 
-def plain_step(model: Any, inputs: dict[str, Any]) -> Callable[[], None]:
+def plain_step(model: Any, inputs: Mapping[str, Any]) -> Callable[[], None]:
     """Forward and backward of the frozen model, from the loss to the embeddings."""
 
     def leaf(_: Any, __: Any, output: torch.Tensor) -> torch.Tensor:
         return output.detach().requires_grad_()
 
-    model.get_input_embeddings().register_forward_hook(leaf)
-
     def step() -> None:
+        handle = model.get_input_embeddings().register_forward_hook(leaf)
         model(**inputs, use_cache=False).loss.backward()
+        handle.remove()
 
     return step
 
 
-def relaxed_step(model: Any, inputs: dict[str, Any], kind: str, sites: list[int]) -> Callable[[], None]:
-    """Forward and backward of the relaxed program, from the loss to its decision points."""
-    listed = ", ".join(map(str, sites))
-    program = parse(f"space s\nat any 1..{len(sites)} of layers {listed}: {SITES[kind]}")
-    assert isinstance(program, RelaxedProgram)
-    relaxed = relax(program, model)
+def relaxed_step(model: Any, inputs: Mapping[str, Any], case: Case) -> Callable[[], None]:
+    """Forward and backward of the relaxed program, from the loss to its decision points; detached in between."""
+    relaxed = relax(case.program, model)
+    relaxed.detach()
 
     def step() -> None:
-        relaxed.module.zero_grad()
-        relaxed(**inputs).loss.backward()
+        with relaxed:
+            relaxed.module.zero_grad()
+            relaxed(**inputs).loss.backward()
 
     return step
 
 
-def measure(step: Callable[[], None], repeats: int, device: str) -> float:
-    """The median time of a step, in seconds."""
-    times: list[float] = []
-    for _ in range(repeats):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        start = time.perf_counter()
+def times(group: Sequence[Case], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Steps of cases on one model, in turns with plain ones."""
+    first = group[0]
+    model = build(first.width, first.layers, first.tokens, getattr(torch, given.dtype), given.device)
+    model.requires_grad_(False)
+    inputs = inputs_of(model, first.tokens)
+    runs = {PLAIN: plain_step(model, inputs)}
+    runs |= {f"{case.kind}:{case.sites}": relaxed_step(model, inputs, case) for case in group}
+    found = in_turns(runs, given.rounds)
+    plain = found[PLAIN]
+    return [
+        {
+            **vars(case),
+            "plain_seconds": spread(plain),
+            "times": quotients(found[f"{case.kind}:{case.sites}"], plain),
+        }
+        for case in group
+    ]
+
+
+def memory_here(case: Case, given: argparse.Namespace) -> float:
+    """MiB that the steps of a case need in this process, beyond the model."""
+    model = build(case.width, case.layers, case.tokens, getattr(torch, given.dtype), given.device)
+    model.requires_grad_(False)
+    inputs = inputs_of(model, case.tokens)
+    step = plain_step(model, inputs) if case.kind == PLAIN else relaxed_step(model, inputs, case)
+    before = _from_here(given.device)
+    for _ in range(2):
         step()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return _peak(given.device) - before
 
 
-def peak(device: str) -> float:
-    """Peak memory of this process (or of the device) so far, in MiB."""
+def _from_here(device: str) -> float:
+    """Forget the peak so far: MiB that are held now. Building a model takes more than its steps."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated() / 2**20
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak(device)
+
+
+def _peak(device: str) -> float:
+    """MiB at the most since then, of this process or of the device."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (told,) = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM")]
+    return int(told.split()[1]) / 1024
 
 
-def places(layers: int, number: int) -> list[int]:
-    """So many layers, evenly apart, from layer 1 on; one site is early, where it costs most."""
-    return [1 + i * (layers - 1) // number for i in range(number)]
+def memory(case: Case, given: argparse.Namespace) -> float:
+    """As `memory_here`, in a process of its own: the peak of a process never goes down."""
+    words = ["--dtype", given.dtype, "--device", given.device, "--threads", str(given.threads)]
+    command = [sys.executable, __file__, *words, "--one", json.dumps(vars(case))]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(told.stdout.splitlines()[-1])
 
 
-def run_one(args: argparse.Namespace, what: str) -> dict[str, float]:
-    """Time and memory of one kind of step, in this process."""
-    torch.manual_seed(0)
-    torch.set_num_threads(args.threads)
-    model = build(args.width, args.layers, args.tokens, getattr(torch, args.dtype), args.device).requires_grad_(False)
-    inputs = inputs_of(model, args.tokens, args.batch)
-    before = peak(args.device)
-    if what == "plain":
-        step = plain_step(model, inputs)
-    else:
-        kind, number = what.split(":")
-        step = relaxed_step(model, inputs, kind, places(args.layers, int(number)))
-    step()
-    return {"seconds": measure(step, args.repeats, args.device), "mib": peak(args.device) - before}
+def measured(part: str, given: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows of a part."""
+    wanted = cases(part, tiny=given.tiny)
+    rows: list[dict[str, Any]] = []
+    for tokens in dict.fromkeys(case.tokens for case in wanted):
+        group = [case for case in wanted if case.tokens == tokens]
+        alone = max(memory(Case(PLAIN, 0, tokens, group[0].width, group[0].layers), given), 1.0)
+        for case, row in zip(group, times(group, given), strict=True):
+            rows.append({"part": part, **row, "plain_mib": alone, "memory": memory(case, given) / alone})
+            print(line(rows[-1]), flush=True)
+    return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--width", type=int, default=512)
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=576, help="visual tokens, a square")
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--sites", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--kinds", nargs="+", default=list(SITES), choices=list(SITES))
-    parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.one:
-        print(json.dumps(run_one(args, args.one)))
-        return
-    # each kind in a process of its own: peak memory never goes down
-    own = [word for word in sys.argv[1:] if not word.startswith("--out")]
-    kinds = ["plain", *(f"{kind}:{number}" for number in args.sites for kind in args.kinds), "plain"]
-    found: dict[str, list[dict[str, float]]] = {}
-    for kind in kinds:
-        command = [sys.executable, __file__, *own, "--one", kind]
-        told = subprocess.run(command, check=True, capture_output=True, text=True)
-        found.setdefault(kind, []).append(json.loads(told.stdout.splitlines()[-1]))
-    plain = {key: statistics.mean(one[key] for one in found["plain"]) for key in ("seconds", "mib")}
-    print(
-        f"plain step: {plain['seconds']:.3f} s, {plain['mib']:.0f} MiB (two runs: "
-        f"{', '.join(format(one['seconds'], '.3f') for one in found['plain'])} s)"
+def bounds(rows: Sequence[Mapping[str, Any]]) -> list[Bound]:
+    """What the rows show of what was to be reached."""
+    one = [row for row in rows if row["part"] == "step" and row["sites"] == 1]
+    found: list[Bound] = []
+    for row in one:
+        found.append(Bound(f"time of a step, one site, {row['kind']}", _median(row), "at most", 1.25))
+        found.append(Bound(f"memory of a step, one site, {row['kind']}", row["memory"], "at most", 1.3))
+    several = [row for row in rows if row["part"] == "sites"]
+    if len(several) > 1:
+        grown = slope([row["sites"] for row in several], [max(_median(row) - 1, 1e-3) for row in several])
+        found.append(Bound("growth of what sites add to a step with their number, exponent", grown, "at most", 1.1))
+    return found
+
+
+def line(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['tokens']:>5} tokens, {row['layers']:>2} layers of {row['width']}, {row['sites']:>2} open sites, "
+        f"{row['kind']:<6} {_median(row):.2f} times the time, {row['memory']:.2f} times the memory"
     )
-    print(f"{'open sites':<12}{'kind':<8}{'time':>8}{'memory':>8}")
-    for kind in kinds[1:-1]:
-        name, number = kind.split(":")
-        one = found[kind][0]
-        print(f"{number:<12}{name:<8}{one['seconds'] / plain['seconds']:>7.2f}x{one['mib'] / plain['mib']:>7.2f}x")
-    if args.out:
-        machine = {"machine": platform.machine(), "torch": torch.__version__, "transformers": transformers.__version__}
-        settings = {key: str(value) for key, value in vars(args).items() if key not in ("out", "one")}
-        args.out.write_text(json.dumps({**machine, **settings, "steps": found}, indent=2) + "\n")
+
+
+def _median(row: Mapping[str, Any]) -> float:
+    times: Any = row["times"]
+    return float(times["median"] if isinstance(times, dict) else times.median)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = options(__doc__, "search")
+    parser.add_argument("--part", choices=("step", "sites", "tokens"), default="step")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = start(parser, words)
+    if given.one:
+        print(memory_here(Case(**json.loads(given.one)), given))
+        return
+    rows = [row for row in read(given.out).rows if row["part"] != given.part] if given.out.exists() else []
+    rows += measured(given.part, given)
+    told = {name: value for name, value in settings(given).items() if name != "one"}
+    write(Results("search", told, rows, bounds(rows)), given.out)
+    for bound in bounds(rows):
+        print(f"{bound.what}: {bound.found:.3g}, {bound.way} {bound.limit:g}{'' if bound.met else ' (missed)'}")
 
 
 if __name__ == "__main__":

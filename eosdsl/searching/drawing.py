@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
 
 Place = tuple[float, float]
 COLOURS = ("#4c78a8", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#76b7b2", "#9c755f", "#edc948")
-INK, FAINT = "#222222", "#cccccc"
+INK, AXIS, FAINT = "#222222", "#777777", "#dddddd"
 
 
 @dataclass(frozen=True)
@@ -65,30 +66,42 @@ class Curve:
     ys: Sequence[float]
 
 
-LEFT, TOP, RIGHT, BOTTOM = 56.0, 40.0, 130.0, 34.0
+LEFT, TOP, RIGHT, BOTTOM = 56.0, 40.0, 130.0, 44.0
+_APART = 13.0  # pixels between the names of two curves
+_CHARACTER = 0.52  # width of a letter, of its height
 
 
-def plot(title: str, curves: Sequence[Curve], *, dots: bool = False, least: float | None = None) -> Panel:
-    """Curves over a common pair of axes, each named at its end."""
+def plot(
+    title: str,
+    curves: Sequence[Curve],
+    *,
+    across: str = "",
+    dots: bool = False,
+    steps: bool = False,
+    least: float | None = None,
+) -> Panel:
+    """Curves over a common pair of axes, each named at its end; `across` says what goes to the right. `steps`: a value
+    holds from its place to the next. A panel without marks where there is nothing to draw."""
     panel = Panel(title)
     xs = [x for one in curves for x in one.xs]
-    ys = [y for one in curves for y in one.ys if y == y and abs(y) != float("inf")]
+    ys = [y for one in curves for y in one.ys if _is_number(y)]
     if not xs or not ys:
-        panel.marks.append(Words((LEFT, TOP + 20), "nothing to draw"))
         return panel
-    low_x, high_x = min(xs), max(xs)
-    low_y, high_y = min(ys) if least is None else min(least, *ys), max(ys)
-    across, up = (high_x - low_x) or 1.0, (high_y - low_y) or 1.0
+    wide, tall = _range(min(xs), max(xs) + steps), _range(min(ys) if least is None else min(least, *ys), max(ys))
 
     def place(x: float, y: float) -> Place:
-        wide, tall = panel.width - LEFT - RIGHT, panel.height - TOP - BOTTOM
-        return LEFT + (x - low_x) / across * wide, panel.height - BOTTOM - (y - low_y) / up * tall
+        width, height = panel.width - LEFT - RIGHT, panel.height - TOP - BOTTOM
+        right, up = (x - wide[0]) / (wide[1] - wide[0]), (y - tall[0]) / (tall[1] - tall[0])
+        return LEFT + right * width, panel.height - BOTTOM - up * height
 
-    panel.marks += _axes(panel, (low_x, high_x), (low_y, high_y), place)
+    panel.marks += _axes(panel, wide, tall, place, across)
     ends: list[tuple[float, str, str]] = []
     for number, one in enumerate(curves):
         colour = COLOURS[number % len(COLOURS)]
-        points = tuple(place(x, y) for x, y in zip(one.xs, one.ys, strict=True) if y == y and abs(y) != float("inf"))
+        known = [(x, y) for x, y in zip(one.xs, one.ys, strict=True) if _is_number(y)]
+        if steps:
+            known = [place for x, y in known for place in ((x, y), (x + 1, y))]
+        points = tuple(place(x, y) for x, y in known)
         if len(points) > 1 and not dots:
             panel.marks.append(Line(points, colour))
         if dots or len(points) == 1:
@@ -99,22 +112,63 @@ def plot(title: str, curves: Sequence[Curve], *, dots: bool = False, least: floa
     return panel
 
 
-def _axes(panel: Panel, xs: tuple[float, float], ys: tuple[float, float], place: Any) -> Iterable[Mark]:
-    (low_x, high_x), (low_y, high_y) = xs, ys
-    for share in (0.0, 0.5, 1.0):
-        y = low_y + share * (high_y - low_y)
-        yield Line((place(low_x, y), place(high_x, y)), FAINT, 1.0)
-        yield Words((4.0, place(low_x, y)[1] + 4), f"{y:.4g}", size=11)
-    for x in dict.fromkeys((low_x, high_x)):
-        yield Words((place(x, low_y)[0] - 8, panel.height - 12), f"{x:g}", size=11)
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """The text in lines of at most so many pixels, broken at spaces."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and len(longer) * size * _CHARACTER > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers from `low` to `high`, some four of them."""
+    rough = (high - low) / 4
+    power = 10.0 ** floor(log10(rough))
+    step = min((one * power for one in (1.0, 2.0, 5.0, 10.0)), key=lambda one: abs(one - rough))
+    return [step * number for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
+
+
+def _range(low: float, high: float) -> tuple[float, float]:
+    """From low to high, with room around them where they are one."""
+    room = 0.0 if high - low > 1e-9 * max(abs(low), abs(high)) else 0.5 * abs(high) or 1.0
+    return low - room, high + room
+
+
+def _is_number(value: float) -> bool:
+    return value == value and abs(value) != float("inf")
+
+
+def _axes(
+    panel: Panel, xs: tuple[float, float], ys: tuple[float, float], place: Callable[[float, float], Place], across: str
+) -> Iterable[Mark]:
+    for y in ticks(*ys):
+        yield Line((place(xs[0], y), place(xs[1], y)), FAINT, 1.0)
+        yield Words((6.0, place(xs[0], y)[1] + 4), f"{y:.4g}", size=11)
+    yield Line((place(xs[0], ys[0]), place(xs[1], ys[0])), AXIS, 1.0)
+    for x in ticks(*xs):
+        told = f"{x:g}"
+        yield Words((place(x, ys[0])[0] - 3 * len(told), panel.height - BOTTOM + 15), told, size=11)
+    if across:
+        middle = (LEFT + panel.width - RIGHT) / 2
+        yield Words((middle - 3 * len(across), panel.height - BOTTOM + 32), across, AXIS, 11)
 
 
 def _names(ends: Sequence[tuple[float, str, str]], panel: Panel) -> Iterable[Mark]:
-    """Names beside the ends of their curves, moved apart where they would cover each other."""
-    last = -100.0
-    for y, name, colour in sorted(ends)[:16]:
-        last = max(y, last + 13)
-        yield Words((panel.width - RIGHT + 6, last + 4), name, colour, 11)
+    """Names beside the ends of their curves, moved apart where they would cover each other, and up from the edge."""
+    shown = sorted(ends)[: int((panel.height - TOP - BOTTOM) // _APART)]
+    places: list[float] = []
+    for y, _, _ in shown:
+        places.append(max(y, places[-1] + _APART) if places else y)
+    highest = panel.height - BOTTOM
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], highest)
+        highest = places[number] - _APART
+    for y, (_, name, colour) in zip(places, shown, strict=True):
+        yield Words((panel.width - RIGHT + 6, y + 4), name, colour, 11)
 
 
 def svg(panel: Panel) -> str:
@@ -142,8 +196,8 @@ def _svg(mark: Mark) -> str:
         case Words():
             x, y = mark.at
             return (
-                f'<text x="{x:.1f}" y="{y:.1f}" fill="{mark.colour}" '
-                f'style="font: {mark.size:g}px system-ui, sans-serif">{escape(mark.text)}</text>'
+                f'<text x="{x:.1f}" y="{y:.1f}" '
+                f'style="font: {mark.size:g}px system-ui, sans-serif; fill: {mark.colour}">{escape(mark.text)}</text>'
             )
 
 

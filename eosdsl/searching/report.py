@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eosdsl.ir.nodes import DiscreteProgram
-from eosdsl.searching.drawing import COLOURS, FAINT, Curve, Dot, Line, Panel, Words, plot, png, svg
+from eosdsl.searching.drawing import AXIS, COLOURS, FAINT, Curve, Dot, Line, Panel, Words, plot, png, svg, wrapped
 from eosdsl.views.method_map import Point
 from eosdsl.views.method_map import points as map_points
 from eosdsl.views.method_map import svg as map_svg
@@ -102,16 +102,16 @@ def _panels(report: Report, rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
     terms = [name for name in ("loss", "task", "hidden", "logits") if rows and name in rows[0]]
     curves = [Curve(name, steps, _smooth([float(row[name]) for row in rows])) for name in terms]
     over = _columns(rows, "over", steps)
-    pulls = _columns(rows, "multipliers", steps, "multiplier, ")
+    pulls = _columns(rows, "multipliers", steps, "λ of ")
     layers = [float(n) for n in range(len(report.tokens_per_layer))]
     profile = [Curve("derived", layers, [float(n) for n in report.tokens_per_layer])]
     if rows:
         profile.append(Curve("relaxed", layers, rows[-1]["tokens"]))
     made = [
-        plot("Losses over steps (running mean)", curves),
-        plot("Over the constraints (relative), and multipliers", [*over, *pulls]),
-        plot("Gates over steps", _gates(rows, steps), least=0.0),
-        plot("Visual tokens entering every layer", profile, least=0.0),
+        plot("Losses over steps (running mean)", curves, across="step", least=0.0),
+        plot("Over the constraints (relative), and multipliers", [*over, *pulls], across="step"),
+        plot("Gates over steps", _gates(rows, steps), across="step", least=0.0),
+        plot("Visual tokens entering every layer", profile, across="layer", steps=True, least=0.0),
         _front(report),
         _gap(report),
     ]
@@ -129,12 +129,18 @@ def _gates(rows: Sequence[Mapping[str, Any]], steps: Sequence[float]) -> list[Cu
         return []
     last = rows[-1]["gates"]
     chosen = sorted(last, key=lambda name: -last[name])[:12]
-    return [Curve(_layer(name), steps, [float(row["gates"][name]) for row in rows]) for name in chosen]
+    several = len({_statement(name) for name in last}) > 1
+    return [Curve(_layer(name, several), steps, [float(row["gates"][name]) for row in rows]) for name in chosen]
 
 
-def _layer(gate: str) -> str:
-    """`steps[0].layers[8].gate` as `layer 8`."""
-    return f"layer {gate.rpartition('layers[')[2].partition(']')[0]}"
+def _layer(gate: str, several: bool) -> str:
+    """`steps[0].layers[8].gate` as `layer 8`; with its statement, counted from 1, where there are several."""
+    layer = f"layer {gate.rpartition('layers[')[2].partition(']')[0]}"
+    return f"{layer}, statement {_statement(gate) + 1}" if several else layer
+
+
+def _statement(gate: str) -> int:
+    return int(gate.removeprefix("steps[").partition("]")[0])
 
 
 def _front(report: Report) -> Panel:
@@ -143,14 +149,15 @@ def _front(report: Report) -> Panel:
     for one in sorted(report.judged, key=lambda one: (one.tokens, one.loss)):
         if not best or one.loss < best[-1].loss:
             best.append(one)
-    if not best:
+    if len(best) < 2:  # one member is no front
         return Panel("Pareto front")
     return plot(
-        "Pareto front of the members measured: tokens, loss",
+        "Members measured while deriving, and their front",
         [
             Curve("measured", [one.tokens for one in report.judged], [one.loss for one in report.judged]),
             Curve("front", [one.tokens for one in best], [one.loss for one in best]),
         ],
+        across="tokens, mean over layers, and task loss",
         dots=True,
     )
 
@@ -173,23 +180,37 @@ def _gap(report: Report) -> Panel:
 
 def _map(found: Sequence[Point], own: Sequence[Point]) -> Panel:
     """α upwards and τ to the right: named methods hollow, the derived operator's groups filled."""
-    panel = Panel("Derived (filled) among the methods: share taken in, and how sharply")
-    left, right, top, base = 80.0, panel.width - 60.0, 60.0, panel.height - 50.0
+    panel = Panel("Among the methods: how much is taken in, how sharply")
+    left, right, top, base = 80.0, panel.width - 60.0, 56.0, panel.height - 84.0
     panel.marks += [
         Line(((left, base), (right, base)), FAINT),
         Line(((left, top), (right, top)), FAINT),
-        Words((10.0, top + 4), "all taken in", size=11),
+        Words((10.0, top + 4), "taken in", size=11),
         Words((10.0, base + 4), "dropped", size=11),
-        Words((left, panel.height - 20), "merge (sharp)", size=11),
-        Words(((left + right) / 2 - 30, panel.height - 20), "reweight", size=11),
-        Words((right - 60, panel.height - 20), "pool (even)", size=11),
+        Words((left, panel.height - 8), "merge (sharp)", AXIS, 11),
+        Words(((left + right) / 2 - 26, panel.height - 8), "reweight", AXIS, 11),
+        Words((right - 60, panel.height - 8), "pool (even)", AXIS, 11),
     ]
 
     def place(point: Point) -> tuple[float, float]:
         return left + _sharpness(point.temperature) * (right - left), base - point.alpha * (base - top)
 
-    panel.marks += [Dot(place(point), FAINT, 5.0, hollow=True) for point in found]
-    panel.marks += [Dot(place(point), COLOURS[number % len(COLOURS)], 5.0) for number, point in enumerate(own)]
+    landmarks: dict[tuple[float, float], list[str]] = {}
+    for point in found:
+        landmarks.setdefault(place(point), []).append(point.label.partition(" ")[0])
+    for (x, y), names in landmarks.items():
+        panel.marks.append(Dot((x, y), AXIS, 5.0, hollow=True))
+        told = wrapped(", ".join(dict.fromkeys(names)), _NAMES, 9.0)
+        start = (
+            min(max(x - _NAMES / 2, left - 20), panel.width - _NAMES - 4) if len(told) > 1 else min(x - 8, right - 20)
+        )
+        panel.marks += [Words((start, y + 18 + 11 * number), one, AXIS, 9.0) for number, one in enumerate(told)]
+    for number, point in enumerate(own):
+        colour = COLOURS[number % len(COLOURS)]
+        panel.marks += [
+            Dot(place(point), colour, 6.0),
+            Words((place(point)[0] - 8, place(point)[1] - 11), point.label, colour, 11),
+        ]
     return panel
 
 
@@ -200,6 +221,9 @@ def _sharpness(temperature: float | None) -> float:
     if temperature in (0.0, inf):
         return 0.0 if temperature == 0 else 1.0
     return 0.2 + 0.6 * (log10(min(max(temperature, 0.01), 10.0)) + 2) / 3
+
+
+_NAMES = 250.0  # pixels that the names of methods at one place may take
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
@@ -232,7 +256,7 @@ def _page(report: Report, panels: Sequence[Panel], method_map: str) -> str:
   body {{ font: 15px system-ui, sans-serif; max-width: 1120px; margin: 2em auto; padding: 0 1em; color: #222;
     background: #fff }}
   .panels {{ display: flex; flex-wrap: wrap; gap: 8px }} .drawing {{ overflow-x: auto }}
-  pre {{ background: #f4f4f4; padding: 1em; overflow-x: auto }} th {{ text-align: left; padding-right: 2em }}
+  pre {{ background: #f4f4f4; padding: 1em; white-space: pre-wrap }} th {{ text-align: left; padding-right: 2em }}
 </style></head><body>
 <h1>{escape(report.space)} on {escape(report.model)}</h1>
 <pre>{escape(report.operator)}</pre>
