@@ -186,6 +186,42 @@ SPECS = [
 ]
 
 
+PRUMERGE = """at encoder output:
+  retain outliers(iqr: 0.1) by attention(query: cls, heads: concat)
+  via borrow(similarity: cosine(keys), within: nearest(4), weight: score, combine: add_sum)
+  and retain 1 token by attention(query: cls, heads: concat) pick extra via merge(weight: score, combine: add_sum)"""
+EVIT = """at encoder layers 1, 2 after attention:
+  retain 70% of incoming by attention(query: cls) via prune
+  and retain 1 token by attention(query: cls) pick extra via merge(weight: score)"""
+POOLING = "at encoder output: pick grid(2x2) via pool(within: window(2x2))"
+# a SigLIP tower has no CLS: what the patches look at takes its place
+WITHOUT_CLS = [
+    VISIONZIP.replace("cls", "visual"),
+    PRUMERGE.replace("cls", "visual").replace(", heads: concat", ""),
+    EVIT.replace("cls", "visual"),
+    SPECS[1],
+    POOLING,
+]
+
+
+@pytest.mark.parametrize(
+    ("tower", "spec"), [*(("clip", spec) for spec in (PRUMERGE, EVIT, POOLING)), *(("siglip", s) for s in WITHOUT_CLS)]
+)
+def test_methods_of_the_tower_in_batches_of_several_images(tower: str, spec: str) -> None:
+    """Two images, one, and none in a batch, padded: placeholders, positions and masks are each prompt's own."""
+    with eosdsl.compile(spec, towered(tower=tower)) as compiled:
+        together = logits(compiled, batch(MIXED))
+        for row, one in enumerate(MIXED):
+            torch.testing.assert_close(together[row], logits(compiled, one)[0], atol=1e-4, rtol=1e-4)
+        two = next(one for one in MIXED if int((one.input_ids == IMAGE).sum()) > TOKENS)
+        out = compiled(**two.inputs())
+        text = int((two.input_ids != IMAGE).sum())
+        images = (two.input_ids.shape[1] - text) // TOKENS
+        held = out.past_key_values.layers[0].keys.shape[2] - text
+        assert images * compiled.plan.least_tokens_per_layer[0] <= held <= images * compiled.plan.tokens_per_layer[0]
+        assert held < images * TOKENS
+
+
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("prompts", [MIXED, UNIFORM], ids=["mixed", "uniform"])
 def test_batch_equals_singles_through_generate(spec: str, prompts: list[Prompt]) -> None:
