@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from eosdsl.checking import check
 from eosdsl.evaluating.sides import BLIND, FULL, NO_TOKENS
 from eosdsl.evaluating.summary import MEAN
 
@@ -56,7 +57,18 @@ def baselines_page(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
     """The page."""
     table = _Table(rows, about)
     return (
-        "\n".join([*_head(table), *_main(table), *_own(table), *_says(table), *_families(table), *_cost(table)]) + "\n"
+        "\n".join(
+            [
+                *_head(table),
+                *_main(table),
+                *_own(table),
+                *_says(table),
+                *_elsewhere(table),
+                *_families(table),
+                *_cost(table),
+            ]
+        )
+        + "\n"
     )
 
 
@@ -199,6 +211,41 @@ def _says(table: _Table) -> Iterator[str]:
     for budget in table.budgets:
         yield f"- {_sentence(table, budget)}"
     yield ""
+
+
+def _elsewhere(table: _Table) -> Iterator[str]:
+    """What the check says of specs as they ran, where that decides what such a number can mean."""
+    lines: list[str] = []
+    for code, why in _DECISIVE.items():
+        named = [method for method in table.methods if code in _found(table, method)]
+        if named:
+            lines.append(f"- {', '.join(map(_shown, named))}: [{code}](rules.md). {why}")
+    if lines:
+        yield "## Where a method cannot mean here what it means elsewhere"
+        yield ""
+        yield from lines
+        yield ""
+
+
+# code: what follows from it for a number of this table
+_DECISIVE = {
+    "I0388": (
+        "In a decoder this shallow the first cut is at layer 1, so the attention of layer 0 ranks, and the rows that "
+        "look there are bare embeddings of words: they have not read the question. One layer on, or looking ahead, the "
+        "same score loses next to nothing."
+    ),
+    "W0395": (
+        "The turned sign is meant for CLIP's two towers, and this model carries one of them. In the decoder's own "
+        "space it keeps what the question is not about; with CLIP's embeddings given to `apply_step` it computes what "
+        "the originals do."
+    ),
+}
+
+
+def _found(table: _Table, method: str) -> set[str]:
+    """Codes that the check reports on a method as it ran at any budget."""
+    texts = [text for side, text in table.about.get("specs", {}).items() if side.split("@")[0] == method]
+    return {one.code for text in texts for one in check(text)}
 
 
 def _sentence(table: _Table, budget: str) -> str:

@@ -52,10 +52,10 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def told(smaller: float, **of_good: Any) -> str:
+def told(smaller: float, about: dict[str, Any] = ABOUT, **of_good: Any) -> str:
     means = [row("full", "", 0.9), row("blind", "", 0.3), row("no visual tokens", "", 0.3)]
     means += [row("downsample", "64", smaller), row("uniform", "64", 0.5), row("good", "64", 0.7, **of_good)]
-    return baselines_page([*means, *(one.model_copy(update={"task": "exist"}) for one in means)], ABOUT)
+    return baselines_page([*means, *(one.model_copy(update={"task": "exist"}) for one in means)], about)
 
 
 def test_the_page_says_what_the_numbers_say() -> None:
@@ -66,6 +66,12 @@ def test_the_page_says_what_the_numbers_say() -> None:
     assert r"| `good` | **70.0%**\* ↑ 65–75, 16 |" in page
     assert "| `fastv` | (1) |" in page
     assert "1. Layers take it." in page
+
+
+def test_what_a_method_cannot_mean_on_this_model_is_said() -> None:
+    ran = {"good@64": "at input: retain 25% by negate(relevance(text))"}
+    assert "- `good`: [W0395](rules.md)." in told(0.6, {**ABOUT, "specs": ran})
+    assert "cannot mean" not in told(0.6, {**ABOUT, "specs": {"good@64": "at input: retain 25% by norm(hidden)"}})
 
 
 def test_where_down_sampling_beats_everything_the_page_says_so() -> None:
