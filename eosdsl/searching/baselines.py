@@ -2,7 +2,8 @@
 
 Every member that is tried is first made to meet the constraints (all budgets lowered together, by the plan's count, at
 no cost), then measured on questions of the learning split. A step of the relaxed search over a batch of B questions
-counts 3B passes of the model, 4B where it is aligned to the unreduced one; a black-box search may spend the same.
+counts 3B passes of the model, 4B where it is aligned to the unreduced one; a black-box search may spend the same, and
+what the relaxed one spends on trying neighbours besides.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def by_method(
         helps = ("relaxed, " + ", ".join(METHODS),)
         raise SpecError([error("E0674", f"there is no way of searching called `{method}`", helps=helps)])
     started = perf_counter()
-    allowed = settings.steps * settings.batch * (4 if weights.aligns else 3)
+    held_back = sum(len(batch.images) for batch in session.derive_on)
+    allowed = settings.steps * settings.batch * (4 if weights.aligns else 3) + settings.refine * held_back
     members = Members(session.space, session.facts, constraints, session.profile)
     trials = Trials(session, members, weights, allowed, settings.seed, watch)
     METHODS[method](trials)

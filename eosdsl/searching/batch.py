@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +22,19 @@ class Batch:
 
     inputs: what the model takes, `input_ids` [B, L] among it; labels [B, A]: the tokens of the answers at the end of
     the rows, IGNORE before them; tail [B, T] bool: of the last T rows those behind the last image of their question;
-    images: how many each question has.
+    images: how many each question has; encoded: what the tower made of the images, by modality, where that was done
+    ahead (`searching.encoded`).
     """
 
     inputs: dict[str, Tensor]
     labels: Tensor
     tail: Tensor
     images: tuple[int, ...]
+    encoded: Mapping[str, Any] | None = None
+
+    def call(self) -> dict[str, Any]:
+        """The keywords of a forward."""
+        return {**self.inputs} if self.encoded is None else {**self.inputs, "mm_encoder_outputs": dict(self.encoded)}
 
     def per_image(self) -> Tensor:
         """Weights [G] with which a mean over images is a mean over questions, of the mean over a question's images."""

@@ -1,5 +1,8 @@
 """Constraints of a search, one-sided: being under a bound earns nothing, being over costs.
 
+A bound is tightened on the way: it starts at what the softest program costs and reaches what the space says in the
+middle of the search. Held to a far bound at once, a search gives up whatever it can before it knows what matters.
+
 Dual ascent on the augmented Lagrangian: every constraint has a multiplier λ >= 0, at first 0, that grows while it is
 broken and falls while it holds. A step's loss has the term
 
@@ -27,6 +30,9 @@ STEEPEST = 0.25
 """Violations count for λ up to so much: a search that begins far over its bound would wind λ up ahead of itself."""
 STIFFNESS = 4.0
 """μ: what being over by 100% adds to c at once."""
+
+TIGHT_FROM = 0.5
+"""The share of the steps from which on bounds are those of the space."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,21 @@ def ascended(
         value = one.value + RATE * max(-STEEPEST, min(STEEPEST, violation))
         moved.append(Multiplier(value if constraint.comparison == "=" else max(0.0, value), violation))
     return moved
+
+
+def slack(first: float, progress: float) -> float:
+    """How many times its bound a cost may be when this share of the steps is done; `first`: its violation at the
+    beginning. Falls geometrically to one.
+    """
+    return max(1.0, 1.0 + first) ** max(0.0, 1.0 - progress / TIGHT_FROM)
+
+
+def loosened(over: Tensor, constraints: Sequence[Constraint], first: Sequence[float], progress: float) -> Tensor:
+    """Violations [C] of the bounds as they are by now; only upper bounds are tightened on the way."""
+    allowed = [
+        slack(begun, progress) if one.comparison == "<=" else 1.0 for one, begun in zip(constraints, first, strict=True)
+    ]
+    return (1 + over) / over.new_tensor(allowed) - 1
 
 
 def title(constraint: Constraint) -> str:

@@ -2,9 +2,10 @@
 
 1. What the search decided is taken: gates above 1/2, the likeliest choices, shares below 5% dropped.
 2. Repair: where rounding broke a constraint by the plan's count, budgets are lowered in the way that costs least.
-3. Plain: a mix becomes the corner next to it, a sum of scores one score, a site is closed, wherever the loss on
+3. Refine, where the space asks for it: neighbours are compared (`eosdsl.searching.refine`).
+4. Plain: a mix becomes the corner next to it, a sum of scores one score, a site is closed, wherever the loss on
    questions that were held back does not notice.
-4. What the constraints leave is used: budgets are raised together while they hold, where that does not hurt.
+5. What the constraints leave is used: budgets are raised together while they hold, where that does not hurt.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.searching.judge import Judge, Verdict, goes_unnoticed
 from eosdsl.searching.members import Members
 from eosdsl.searching.pricing import LEAST_SHARE
+from eosdsl.searching.refine import acts, refined
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,15 @@ class Derived:
     steps: tuple[str, ...]
 
 
-def derive(genome: Genome, members: Members, judge: Judge, say: Callable[[str], None] = lambda line: None) -> Derived:
-    """Make a search's genome an operator.
+def derive(
+    genome: Genome,
+    members: Members,
+    judge: Judge,
+    say: Callable[[str], None] = lambda line: None,
+    *,
+    refine: int = 0,
+) -> Derived:
+    """Make a search's genome an operator; `refine`: how many neighbours are tried.
 
     Raises:
         SpecError: E0675 where no member near it meets the constraints.
@@ -44,6 +53,8 @@ def derive(genome: Genome, members: Members, judge: Judge, say: Callable[[str], 
 
     found = _without_idle(trimmed(genome, members), members, note)
     found = _repaired(found, members, judge, note)
+    if refine:
+        found = refined(_filled(found, members, judge, note), members, judge, refine, note)
     found = _plain(found, members, judge, note)
     found = _without_idle(_filled(found, members, judge, note), members, note)
     program = members.space.fill(found)
@@ -164,7 +175,7 @@ def _closing(name: str, gates: tuple[str, ...], fewest: int, members: Members) -
 def _corner(names: list[str], members: Members) -> Callable[[Genome], Genome | None]:
     def snap(genome: Genome) -> Genome | None:
         shares = {name: float(genome[name]) for name in names}
-        if not any(shares.values()) or not _acts(names[0], genome):
+        if not any(shares.values()) or not acts(names[0], genome):
             return None
         largest = max(names, key=lambda name: shares[name])
         whole = sum(shares.values())
@@ -179,19 +190,13 @@ def _snapped(name: str, members: Members) -> Callable[[Genome], Genome | None]:
     def snap(genome: Genome) -> Genome | None:
         low, high = members.space.point(name).bounds
         nearest = min((one for one in (0.0, 1.0) if low <= one <= high), default=None, key=_distance(genome, name))
-        return None if nearest is None or not _acts(name, genome) else members.rounded(genome, {name: nearest})
+        return None if nearest is None or not acts(name, genome) else members.rounded(genome, {name: nearest})
 
     return snap
 
 
 def _distance(genome: Genome, name: str) -> Callable[[float], float]:
     return lambda value: abs(value - float(genome[name]))
-
-
-def _acts(name: str, genome: Genome) -> bool:
-    """Whether the site of a decision point acts."""
-    gates = [gate for gate in genome.values if gate.endswith(".gate") and name.startswith(gate.removesuffix("gate"))]
-    return all(bool(genome[gate]) for gate in gates)
 
 
 def _filled(genome: Genome, members: Members, judge: Judge, note: Callable[[str], None]) -> Genome:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,7 +21,10 @@ from eosdsl.searching.result import Run
 from eosdsl.searching.session import Session
 from eosdsl.searching.settings import Settings
 from eosdsl.searching.trainer import Goal, Source, Trainer
+from eosdsl.tasks.base import Example
 
+A = TypeVar("A")
+B = TypeVar("B")
 METRICS = "metrics.jsonl"
 
 
@@ -45,14 +48,17 @@ def by_gradient(
     """
     with relax(session.space, session.model) as relaxed:
         prices = Prices(relaxed, session.space, session.facts, profile=session.profile)
-        goal = Goal(weights, constraints, prices, prices.full(), _target(relaxed, session, weights))
-        source = Source(session.data.learning.batch, session.encode)
+        encode, target = session.encode, _target(relaxed, session, weights)
+        if settings.pool:  # the questions of a pool live as long as the search, and so do their batches
+            encode, target = remembering(encode, _questions), remembering(target, id)
+        goal = Goal(weights, constraints, prices, prices.full(), target)
+        source = Source(session.data.learning.batch, encode)
         identity = _identity(session, weights, constraints, settings)
         trainer = Trainer(relaxed, goal, source, settings, identity, folder, session.processes)
         trainer.cool()
-        relaxed.start(session.space.prior())
-        if resume:
-            trainer.resume()
+        if not (resume and trainer.resume()):
+            # a space says where numbers start, not which places and choices are good: those start even
+            relaxed.start(session.space.prior(), sureness=0.0)
         rows = _run(trainer, folder, tensorboard, report, until)
         trainer.cool()
         relaxed_loss = trainer.evaluate(session.derive_on)["task"]
@@ -107,6 +113,23 @@ def _target(relaxed: Any, session: Session, weights: Weights) -> Callable[[Batch
             return see(compiled, batch, hidden=weights.hidden != 0)
 
     return unreduced if teacher is None else taught
+
+
+def remembering(function: Callable[[A], B], key: Callable[[A], Hashable]) -> Callable[[A], B]:
+    """The function, computed once for every argument; arguments are told apart by their key, and kept."""
+    known: dict[Hashable, tuple[A, B]] = {}
+
+    def remembered(argument: A) -> B:
+        name = key(argument)
+        if name not in known:
+            known[name] = (argument, function(argument))
+        return known[name][1]
+
+    return remembered
+
+
+def _questions(examples: Sequence[Example]) -> Hashable:
+    return tuple(id(example) for example in examples)
 
 
 def _identity(

@@ -58,7 +58,7 @@ def weights_of(objective: ScoreExpr | None) -> Weights:
 def see(model: Any, batch: Batch, *, hidden: bool) -> Seen:
     """Run a model on a batch; hidden states are only kept where they are asked for."""
     output = model(
-        **batch.inputs, logits_to_keep=batch.labels.shape[1] + 1, use_cache=False, output_hidden_states=hidden
+        **batch.call(), logits_to_keep=batch.labels.shape[1] + 1, use_cache=False, output_hidden_states=hidden
     )
     kept = output.hidden_states[-LAST_LAYERS:] if hidden else ()
     return Seen(output.logits[:, :-1], tuple(state[:, -batch.tail.shape[1] :] for state in kept))

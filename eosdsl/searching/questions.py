@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -70,11 +70,34 @@ class ListedQuestions(Questions):
 
 
 @dataclass(frozen=True)
+class PooledQuestions(Questions):
+    """The first `count` of other questions, again and again; each is made once."""
+
+    inner: Questions
+    count: int
+    _made: dict[int, Example] = field(default_factory=dict[int, Example], repr=False, compare=False)
+
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] # read only in both
+        return f"{self.count} of {self.inner.name}"
+
+    def question(self, index: int) -> Example:
+        place = index % self.count
+        if place not in self._made:
+            self._made[place] = self.inner.question(place)
+        return self._made[place]
+
+
+@dataclass(frozen=True)
 class Data:
     """Questions to learn from, and others to derive by."""
 
     learning: Questions
     validation: Questions
+
+    def pooled(self, count: int) -> Data:
+        """With so many questions to learn from, 0: all of them."""
+        return replace(self, learning=PooledQuestions(self.learning, count)) if count else self
 
 
 def read_data(data: str | Path | Sequence[Example] | Data, seed: int, tokenizer: Any = None) -> Data:

@@ -68,6 +68,8 @@ def finish(
     constraints: tuple[Constraint, ...],
     folder: Path | None,
     say: Callable[[str], None] = lambda line: None,
+    *,
+    refine: int = 0,
 ) -> Result:
     """Derive, measure, stamp, report and write.
 
@@ -78,7 +80,7 @@ def finish(
     members = Members(session.space, session.facts, constraints, session.profile)
     targets = _targets(session, weights) if weights.aligns else None
     judge = Judge(session.model, session.derive_on, weights, targets)
-    derived = derive(run.genome, members, judge, say)
+    derived = derive(run.genome, members, judge, say, refine=refine)
     check = Judge(session.model, session.check_on, Weights(task=1.0))
     verdict, full = check.verdict(derived.program), check.full()
     origin = _origin(run, session)
@@ -186,7 +188,7 @@ def _judged(judge: Judge, session: Session) -> list[Judged]:
 @torch.no_grad()
 def _timed(program: DiscreteProgram, session: Session) -> tuple[float, float]:
     """Median milliseconds of a forward over one question, with the operator and without, taken in turns."""
-    batch = session.encode([session.data.validation.question(0)])
+    batch = session.raw([session.data.validation.question(0)])
     compiled = compile_program(program, session.model)
     reduced: list[float] = []
     full: list[float] = []

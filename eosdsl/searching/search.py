@@ -118,6 +118,7 @@ def opened(
         processor=processor,
         questions=questions,
         seed=settings.seed,
+        pool=settings.pool,
         dtype=dtype,
         device=device,
         profile=read_profile(Path(profile)) if isinstance(profile, (str, Path)) else profile,
@@ -150,7 +151,8 @@ def search_session(
     else:
         run = by_method(method, session, weights, constraints, settings, watch)
     session.processes.wait()
-    return finish(run, session, weights, constraints, folder if session.processes.leads else None, say)
+    tries = settings.refine if method == RELAXED else 0
+    return finish(run, session, weights, constraints, folder if session.processes.leads else None, say, refine=tries)
 
 
 def search_front(

@@ -20,6 +20,7 @@ from eosdsl.models.find import find_model
 from eosdsl.models.registry import facts as facts_of
 from eosdsl.run.processor import load_processor
 from eosdsl.searching.batch import Batch, encode
+from eosdsl.searching.encoded import encoded, leaves_the_tower_alone
 from eosdsl.searching.processes import Processes
 from eosdsl.searching.provenance import text_hash
 from eosdsl.searching.questions import Data, Questions, read_data
@@ -57,6 +58,13 @@ class Session:
         return text_hash(self.source.text)
 
     def encode(self, examples: Sequence[Example]) -> Batch:
+        """The batch of some questions; what the tower makes of them, where nothing is reduced in it."""
+        batch = self.raw(examples)
+        alone = leaves_the_tower_alone(self.space, self.teacher)
+        return encoded(batch, self.model, self.facts) if alone else batch
+
+    def raw(self, examples: Sequence[Example]) -> Batch:
+        """The batch of some questions as the whole model takes it."""
         return encode(self.processor, examples, image_token(self.model)).to(self.model.device)
 
 
@@ -69,6 +77,7 @@ def open_session(
     processor: Any = None,
     questions: int = 128,
     seed: int = 0,
+    pool: int = 0,
     dtype: str | None = None,
     device: str | None = None,
     profile: LatencyProfile | None = None,
@@ -91,14 +100,18 @@ def open_session(
         refuse_other_model(profile, known.name, known.decoder.layers, known.decoder.width)
     weights = None if given else find_model(model).weights()
     found = processor if processor is not None else load_processor(weights or str(model.name_or_path))
-    stream = read_data(data, seed, found.tokenizer)
+    stream = read_data(data, seed, found.tokenizer).pooled(pool)
     whole = whole_model(model) if given else load_model(str(weights), dtype=dtype, device=_place(device, own))
     whole = whole.eval()
-    held = stream.validation
-    derive_on = _batches(held, 0, questions, whole, found)
-    check_on = _batches(held, questions, questions, whole, found)
+    whole_space = Space.of(space, known)
+
+    def batches(start: int) -> tuple[Batch, ...]:
+        raw = _batches(stream.validation, start, questions, whole, found)
+        alone = leaves_the_tower_alone(whole_space, teacher)
+        return tuple(encoded(one, whole, known) for one in raw) if alone else raw
+
     return Session(
-        space=Space.of(space, known),
+        space=whole_space,
         source=source,
         model=whole,
         processor=found,
@@ -106,8 +119,8 @@ def open_session(
         model_name=known.name or type(whole).__name__,
         model_hash=weights_digest(whole),
         data=stream,
-        derive_on=derive_on,
-        check_on=check_on,
+        derive_on=batches(0),
+        check_on=batches(questions),
         processes=own,
         profile=profile,
         teacher=teacher,

@@ -41,13 +41,20 @@ class Temperature:
 
 @dataclass(frozen=True)
 class Settings:
-    """`batch` questions a step over all processes, in `accumulate` parts each; a checkpoint every so many steps."""
+    """`batch` questions a step over all processes, in `accumulate` parts each; a checkpoint every so many steps.
+    `pool`: how many questions are asked again and again, so that what the tower and the unreduced model make of them is
+    computed once; 0: ever new ones. `refine`: neighbours of what was found that deriving tries.
+    `faintness`: how many times over tokens fade that are half there (`eosdsl.lowering.relaxing.temperatures`).
+    """
 
     steps: int = 600
     seed: int = 0
     batch: int = 8
     accumulate: int = 1
     checkpoint: int = 50
+    pool: int = 0
+    refine: int = 0
+    faintness: float = 6.0
     optimiser: str = "adamw"
     rate: float = 0.03
     weight_decay: float = 0.0
@@ -80,6 +87,8 @@ def settings_of(space: RelaxedProgram) -> Settings:
                 told["temperature"] = Temperature(float(value.value), float(value.value), "linear")
             case "precision", Word() | Call():
                 told["precision"] = _precision(value)
+            case "faintness", Quantity():
+                told["faintness"] = float(value.value)
             case _, Quantity():
                 told[name] = int(value.value)
             case _:

@@ -17,7 +17,7 @@ from eosdsl.diagnostics import SpecError, error
 from eosdsl.ir.nodes import Constraint
 from eosdsl.searching import checkpoint
 from eosdsl.searching.batch import Batch
-from eosdsl.searching.constraints import Multiplier, ascended, coefficients, excesses, title
+from eosdsl.searching.constraints import Multiplier, ascended, coefficients, excesses, loosened, title
 from eosdsl.searching.learnable import Learnable
 from eosdsl.searching.objective import Seen, Weights, combined, losses, see
 from eosdsl.searching.optimisers import optimiser
@@ -58,11 +58,12 @@ class Source:
 @dataclass
 class Progress:
     """How far a search is. `identity` says which search it is; `forwards`: passes of the model over one question, a
-    backward pass counted as two."""
+    backward pass counted as two. `first`: by how much each constraint was broken in the first step."""
 
     identity: Mapping[str, Any]
     step: int = 0
     multipliers: list[Multiplier] = field(default_factory=list[Multiplier])
+    first: list[float] = field(default_factory=list[float])
     skipped: int = 0
     in_a_row: int = 0
     forwards: int = 0
@@ -83,7 +84,7 @@ class Progress:
             )
             raise SpecError([error("E0670", message)])
         multipliers = [Multiplier(*one) for one in state["multipliers"]]
-        own = {name: state[name] for name in ("step", "skipped", "in_a_row", "forwards", "seconds")}
+        own = {name: state[name] for name in ("step", "first", "skipped", "in_a_row", "forwards", "seconds")}
         return cls(identity=identity, multipliers=multipliers, **own)
 
 
@@ -167,7 +168,8 @@ class Trainer:
 
     def cool(self) -> None:
         """Set the temperature of the step that is due."""
-        self.relaxed.temperature = type(self.relaxed.temperature).at(self.settings.temperature.at(self._done()))
+        heat = self.settings.temperature.at(self._done())
+        self.relaxed.temperature = type(self.relaxed.temperature).at(heat, self.settings.faintness)
 
     @torch.no_grad()
     def evaluate(self, batches: Sequence[Batch]) -> dict[str, float]:
@@ -196,7 +198,9 @@ class Trainer:
         soft = self.goal.price(batch)
         over = excesses(self.goal.constraints, soft, self.goal.full)
         pulls = torch.tensor(coefficients(self.progress.multipliers, self.goal.constraints), dtype=over.dtype)
-        loss = combined(terms, weights) + (pulls.to(over.device) * over).sum().to(torch.float32)
+        first = self.progress.first or over.tolist()
+        tight = loosened(over, self.goal.constraints, first, self._done())
+        loss = combined(terms, weights) + (pulls.to(over.device) * tight).sum().to(torch.float32)
         self._precise.backward(loss / self.settings.accumulate)
         numbers = {name: value.detach() for name, value in terms.items()}
         entering = torch.stack(list(soft.entering)).detach()
@@ -211,7 +215,7 @@ class Trainer:
         return float(torch.stack([p.grad.norm() for p in self._parameters.values() if p.grad is not None]).norm())
 
     def _note(self, numbers: Mapping[str, Tensor], finite: bool, questions: int, seconds: float) -> None:
-        progress = self.progress
+        progress, done = self.progress, self._done()
         progress.step += 1
         progress.seconds += seconds
         progress.forwards += questions * (4 if self.goal.weights.aligns else 3)
@@ -220,7 +224,9 @@ class Trainer:
             progress.in_a_row += 1
             return
         progress.in_a_row = 0
-        violations = [float(one) for one in numbers["over"]]
+        progress.first = progress.first or [float(one) for one in numbers["over"]]
+        tight = loosened(numbers["over"], self.goal.constraints, progress.first, done)
+        violations = [float(one) for one in tight]
         progress.multipliers = ascended(progress.multipliers, self.goal.constraints, violations)
 
     def _row(self, numbers: Mapping[str, Tensor], norm: float, finite: bool, temperature: float) -> dict[str, Any]:

@@ -179,3 +179,33 @@ def test_a_score_of_a_plugin_relaxes_without_more(model: Any, monkeypatch: pytes
     with relax(Space.of(program), model) as relaxed:
         relaxed(**several().inputs()).logits.sum().backward()
         assert relaxed.module["steps[0].groups[0].score"].grad is not None
+
+
+def test_a_budget_beyond_what_arrives_has_a_gradient(model: Any) -> None:
+    """The second site asks for far more than the first leaves it: wanting less of it must still show."""
+    inputs = several()
+    with relax(
+        space("at layer 1: retain 10% by norm via prune\nat layer 3: retain ? 5%..90% by norm via prune"), model
+    ) as r:
+        r.temperature = Temperatures.at(0.5)
+        r.start(r.space.prior())
+        out = r(**inputs.inputs())
+        assert r.flow is not None
+        (r.flow.decoder[:, -1].sum() + 0 * out.logits.sum()).backward()
+        (point,) = [one for one in r.space.points if one.kind == "fraction"]
+        grad = r.module[point.id].grad
+        assert grad is not None and float(grad.abs().sum()) > 0
+
+
+def test_faint_tokens_count_for_less_and_whole_ones_as_before(model: Any) -> None:
+    inputs = several()
+    with torch.no_grad(), relax(space("at any 0..1 of layers 2: remove all"), model) as r:
+        changes: list[float] = []
+        for faintness in (1.0, 6.0):
+            r.temperature = Temperatures.at(1.0, faintness)
+            (gate,) = r.space.gates[0].ids
+            r.module[gate].fill_(-40.0)
+            whole = r(**inputs.inputs()).logits
+            r.module[gate].fill_(0.0)
+            changes.append(float((r(**inputs.inputs()).logits - whole).abs().mean()))
+        assert changes[1] > 2 * changes[0] > 0

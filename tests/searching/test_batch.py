@@ -10,9 +10,14 @@ import torch
 from spaces import model, processor
 
 from eosdsl.diagnostics import SpecError
+from eosdsl.ir.nodes import RelaxedProgram
+from eosdsl.ir.space import Space
+from eosdsl.models.registry import facts
+from eosdsl.parsing import parse
 from eosdsl.searching.batch import IGNORE, encode
+from eosdsl.searching.encoded import encoded, leaves_the_tower_alone
 from eosdsl.searching.objective import exactly_right, see, task_loss
-from eosdsl.searching.questions import read_data
+from eosdsl.searching.questions import PooledQuestions, read_data
 from eosdsl.searching.session import image_token
 from eosdsl.tasks.registry import standard_families
 
@@ -89,3 +94,28 @@ def test_data_that_are_none(data: str, code: str) -> None:
 def test_all_families_have_a_turn() -> None:
     names = list(standard_families())
     assert [one.family for one in read_data("tasks", 0).learning.batch(0, len(names))] == names
+
+
+def test_what_the_tower_makes_can_be_made_ahead() -> None:
+    questions = read_data("tasks", 0).learning.batch(0, 12)
+    batch = encode(processor(), questions, image_token(model()))
+    ahead = encoded(batch, model(), facts(model()))
+    assert "pixel_values" not in ahead.inputs and ahead.encoded is not None
+    with torch.no_grad():
+        expected, found = (see(model(), one, hidden=True) for one in (batch, ahead))
+    torch.testing.assert_close(found.logits, expected.logits, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("where", "alone"), [("layer 2", True), ("encoder output", False), ("encoder layer 1", False)])
+def test_a_space_says_whether_the_tower_is_left_alone(where: str, alone: bool) -> None:
+    program = parse(f"space s\nat {where}: retain ? 5%..50% by norm(hidden) via prune")
+    assert isinstance(program, RelaxedProgram)
+    assert leaves_the_tower_alone(Space.of(program, facts(model()))) == alone
+
+
+def test_a_pool_asks_its_questions_again() -> None:
+    own = read_data("count,ocr", 0).pooled(6)
+    assert own.validation is not own.learning
+    first, again = own.learning.batch(0, 4), own.learning.batch(3, 4)
+    assert [id(one) for one in first] == [id(one) for one in again], "steps 0 and 3 of four are questions 0 to 3"
+    assert isinstance(own.learning, PooledQuestions) and own.learning.name.startswith("6 of ")

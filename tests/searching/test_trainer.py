@@ -11,7 +11,7 @@ from toy import Toy, example, tokens_below, trainer
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.searching import checkpoint
-from eosdsl.searching.constraints import Multiplier, ascended, coefficients
+from eosdsl.searching.constraints import Multiplier, ascended, coefficients, loosened, slack
 from eosdsl.searching.metrics import Metrics, read_rows
 from eosdsl.searching.processes import Processes, launched, own_share
 from eosdsl.searching.settings import Settings, Temperature
@@ -53,6 +53,16 @@ def test_multipliers_are_one_sided() -> None:
     assert low.value == 0 and coefficients([low], constraints) == [0.0]
     (high,) = ascended([Multiplier()], constraints, [0.5])
     assert high.value > 0 and coefficients([high], constraints)[0] > high.value
+
+
+def test_bounds_are_tightened_on_the_way() -> None:
+    constraints = tokens_below(10)
+    first = [4.0]
+    assert slack(4.0, 0.0) == pytest.approx(5.0) and slack(4.0, 0.25) == pytest.approx(5**0.5)
+    assert slack(4.0, 0.5) == slack(4.0, 1.0) == slack(-0.5, 0.0) == 1.0
+    over = torch.tensor([4.0])
+    assert float(loosened(over, constraints, first, 0.0)) == pytest.approx(0.0)
+    assert float(loosened(over, constraints, first, 0.7)) == pytest.approx(4.0)
 
 
 def test_parts_of_a_batch_add_up_to_the_whole() -> None:

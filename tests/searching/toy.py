@@ -29,7 +29,8 @@ class Heat:
     t: float = 1.0
 
     @classmethod
-    def at(cls, t: float) -> Heat:
+    def at(cls, t: float, faintness: float = 1.0) -> Heat:
+        del faintness
         return cls(t)
 
 

@@ -27,6 +27,12 @@ GONE = 1e-30
 LEAST = -138.0
 """The least logarithm of a presence: half precision still holds it."""
 
+_LEFT = 0.01
+"""The share, times the temperature, that a site gives up of what arrives even if it asks for more."""
+
+_NEVER = 1e-3
+"""A pick of less probability is not tried: choosing takes time."""
+
 Counts = Callable[[Tensor], list[Tensor]]
 """From the tokens [G] that arrive, those that each group is to keep."""
 
@@ -113,16 +119,29 @@ def _picked(
     group: SoftGroup, tokens: Tokens, available: Tensor, count: Tensor, values: Values
 ) -> tuple[Tensor, Tensor]:
     """z [G, N] with Σ available · z = count, and its logarithm: the mean of the picks by their probabilities."""
-    count = torch.minimum(count, available.sum(dim=1).to(count.dtype))
+    count = _had(count, available.sum(dim=1).to(count.dtype), values)
     if len(group.picks) == 1 and group.picks[0][1].ranks:
         log_z = _softly(tokens, available, count, values)
         return log_z.exp(), log_z
     z = torch.zeros_like(available)
     for number, pick in group.picks:
-        one = _softly(tokens, available, count, values).exp() if pick.ranks else _hard(pick, tokens, count)
         weight = number(values)
+        if float(weight.detach() if isinstance(weight, Tensor) else weight) < _NEVER:
+            continue
+        one = _softly(tokens, available, count, values).exp() if pick.ranks else _hard(pick, tokens, count)
         z = z + (weight.to(z.dtype) if isinstance(weight, Tensor) else weight) * one
     return z, z.clamp(min=GONE).log()
+
+
+def _had(asked: Tensor, there: Tensor, values: Values) -> Tensor:
+    """What a group gets [G] of what it asks for: no more than is there.
+
+    A budget of more than arrives goes on having a gradient, that of keeping nearly all: else a site behind a narrow one
+    could never learn to give up anything.
+    """
+    most = there * (1 - _LEFT * values.temperatures.topk)
+    beyond = asked - asked.detach()
+    return torch.minimum(asked, most) + torch.where(asked > most, beyond, torch.zeros_like(beyond))
 
 
 def _softly(tokens: Tokens, available: Tensor, count: Tensor, values: Values) -> Tensor:

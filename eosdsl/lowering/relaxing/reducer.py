@@ -19,7 +19,7 @@ from eosdsl.lowering.relaxing.decisions import Values
 from eosdsl.lowering.relaxing.groups import SoftGroup
 from eosdsl.lowering.relaxing.key_bias import biased_masks
 from eosdsl.lowering.relaxing.numbers import Number
-from eosdsl.lowering.relaxing.reduce import fade
+from eosdsl.lowering.relaxing.reduce import LEAST, fade
 from eosdsl.lowering.relaxing.stream import SoftStream
 from eosdsl.operators.base import Probe, Tokens
 
@@ -166,6 +166,8 @@ def biased(stream: SoftStream, config: Any) -> SoftStream:
     assert images is not None and stream.log_presence is not None and stream.sizes is not None
     strength = stream.bias_strength
     own = stream.log_presence
+    if stream.values is not None and stream.values.temperatures.faintness != 1:
+        own = (own * stream.values.temperatures.faintness).clamp(min=LEAST)
     if isinstance(strength, Tensor):
         own = own + strength.to(own.dtype) * stream.sizes.log()
     elif strength:
