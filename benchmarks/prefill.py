@@ -1,150 +1,172 @@
 """Prefill of a reduced LLaVA against the full model and against the limit, side by side in one run.
 
-The limit is an oracle: the same layers run on rows that were taken out beforehand, for free. What a compiled operator
-reaches of the oracle's speed-up is what masks, scores, gathering and Python between layers leave of it.
+The limit is an oracle: the same layers run on rows that were taken out beforehand, for free (`oracle.py`). What a
+compiled operator reaches of the oracle's speed-up is what masks, scores, gathering and Python between layers leave.
 
-    python benchmarks/prefill.py                          d = 1024, 16 layers, 576 visual tokens: some minutes on two
-    cores python benchmarks/prefill.py --width 256 --layers 8   a look in seconds
+    python benchmarks/prefill.py                     d = 1024, 16 layers, 576 visual tokens: minutes on one core
+    python benchmarks/prefill.py --dtype bfloat16 --out benchmarks/results/prefill_bfloat16.json
+    python benchmarks/prefill.py --size 7b           on a GPU: the shape of LLaVA-1.5-7B, random weights
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import statistics
-import time
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import transformers
-from random_llava import IMAGE, build
+from oracle import costs_of, decoder_oracle, whole_oracle
+from random_llava import TEXT, Shape, build_shape, encoded, prompt, shape_of, twin
+from recording import Bound, Results, options, settings, start, write
+from timing import Spread, Work, in_turns, quotients, spread
 
 import eosdsl
-from eosdsl.lowering.compile import Compiled
 
-TEXT = 64
-SPECS = {
-    "prune at one site": "at layer {early}: retain 50% by attention(query: last)",
-    "prune hard at one site": "at layer {early}: retain 1/9 by attention(query: last)",
-    "prune at three sites": "at layers {early}, {half}, {late}: retain 50%, 25%, 12.5% by attention(query: last)",
-    "merge at three sites": "at layers {early}, {half}, {late}: retain 50%, 25%, 12.5% by attention(query: last) "
-    "via merge",
-    "mix at three sites": "at layers {early}, {half}, {late}: retain 50%, 25%, 12.5% by attention(query: last) "
-    "via mix(merge, pool, prune) with attention_bias: log_size",
-    "prune at the input": "at input: retain 1/9 by norm(hidden)",
-}
+NAME = "prefill"
+SCORE = "by attention(query: last)"
+THREE = f"at layers {{early}}, {{half}}, {{late}}: retain 50%, 25%, 12.5% {SCORE}"
 
 
-def oracle(model: Any, lengths: list[int], text: int) -> Callable[[], Any]:
-    """The decoder on rows cut to so many visual tokens at each layer, the cut itself for free."""
-    decoder = model.model.language_model
-    device, dtype = model.device, model.dtype
-    rows = {n: torch.randn(1, n + text, decoder.config.hidden_size, device=device, dtype=dtype) for n in set(lengths)}
-    ropes = {n: decoder.rotary_emb(rows[n], torch.arange(n + text, device=device)[None]) for n in rows}
+@dataclass(frozen=True)
+class Case:
+    """A spec, and the share of the oracle's speed-up that it is to reach. `tower`: prefill includes the tower."""
 
-    def run() -> Any:
-        cache = transformers.DynamicCache(config=decoder.config)
-        hidden, before = rows[lengths[0]], lengths[0]
-        for layer, now in zip(decoder.layers, lengths, strict=True):
-            hidden = hidden if now == before else rows[now]
-            before = now
-            hidden = layer(
-                hidden, attention_mask=None, position_embeddings=ropes[now], past_key_values=cache, use_cache=True
-            )
-        return model.lm_head(decoder.norm(hidden)[:, -1:])
-
-    return run
+    name: str
+    spec: str
+    bound: float
+    tower: bool = False
 
 
-def clock() -> float:
-    """Seconds, once the device has done what it was given. On one CPU thread those of this process alone."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+CASES = (
+    Case("prune at one site", f"at layer {{early}}: retain 50% {SCORE}", 0.97),
+    Case("prune hard at one site", f"at layer {{early}}: retain 1/9 {SCORE}", 0.97),
+    Case("prune at three sites", THREE, 0.95),
+    Case("merge at three sites", f"{THREE} via merge", 0.95),
+    Case("mix at three sites", f"{THREE} via mix(merge, pool, prune) with attention_bias: log_size", 0.95),
+    Case("prune at the input", "at input: retain 1/9 by norm(hidden)", 0.95),
+    Case("prune behind the tower", "at encoder output: retain 1/9 by attention(query: cls)", 0.95, tower=True),
+    Case(
+        "prune and merge behind the tower",
+        "at encoder output: retain 3/32 by attention(query: cls) via prune "
+        "and retain 1/57 pick uniform via merge(similarity: cosine(keys))",
+        0.95,
+        tower=True,
+    ),
+    Case(
+        "merge in every tower layer",
+        "at encoder layers 0..{tower} after attention: remove {each} tokens pick bipartite(on: keys) via merge "
+        "with proportional_attention",
+        0.95,
+        tower=True,
+    ),
+)
 
 
-def medians(runs: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, taken in turns so that what else the machine does falls on all alike."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(rounds + 1):
-        for name, run in runs.items():
-            start = clock()
-            run()
-            if number:  # the first round warms up
-                times[name].append(clock() - start)
-    return {name: statistics.median(own) for name, own in times.items()}
+@dataclass(frozen=True)
+class Sides:
+    """What is run for a case: under the operator and as an oracle. `plan`: multiply-accumulates, as a share."""
+
+    case: Case
+    spec: str
+    reduced: Work
+    oracle: Work
+    plan: float
 
 
-def measure(model: Any, spec: str, inputs: dict[str, Any], rounds: int, *, compiled_graph: bool) -> dict[str, Any]:
-    """Seconds of the full model, of the reduced one and of the oracle, and the share of its speed-up reached."""
-    compiled: Compiled = eosdsl.compile(spec, model)
-    if compiled_graph:
-        compiled.graph.compile()
-    lengths = list(compiled.plan.tokens_per_layer)
-    full_lengths = [compiled.plan.visual_tokens] * len(lengths)
-    compiled.detach()
+def filled(case: Case, shape: Shape) -> str:
+    """The spec of a case for a model of this shape: a seventh of the way, in the middle, three quarters of the way."""
+    each = shape.tokens * 7 // 9 // (shape.tower_layers - 1)
+    places = {"early": 2, "half": shape.layers // 2, "late": 3 * shape.layers // 4}
+    return case.spec.format(**places, tower=shape.tower_layers - 2, each=each)
 
-    def reduced() -> Any:
-        with compiled:
-            return compiled(**inputs)
 
-    runs = {
-        "full": lambda: model(**inputs),
-        "reduced": reduced,
-        "oracle": oracle(model, lengths, TEXT),
-        "oracle_full": oracle(model, full_lengths, TEXT),
-    }
+def sides_of(case: Case, shape: Shape, model: Any, whole: dict[str, Any], decoder: dict[str, Any]) -> Sides:
+    """The operator of a case attached to a twin of the model, and its oracle."""
+    spec = filled(case, shape)
+    compiled = eosdsl.compile(spec, twin(model))
+    cost, _ = costs_of(compiled, TEXT)
+    if case.tower:
+        limit = whole_oracle(model, cost, TEXT, whole["pixel_values"])
+        ratio = compiled.plan.macs.total / compiled.plan.full_macs.total
+    else:
+        limit = decoder_oracle(model, cost.decoder, TEXT)
+        ratio = compiled.plan.prefill_ratio
+    inputs = whole if case.tower else decoder
+    return Sides(case, spec, lambda: compiled(**inputs), limit, ratio)
+
+
+def measure(model: Any, shape: Shape, cases: Sequence[Case], rounds: int) -> list[dict[str, Any]]:
+    """A row for every case. All sides of all cases are run in turns."""
+    whole = {**prompt(model, shape.tokens), "logits_to_keep": 1}
+    decoder = encoded(model, whole)
     with torch.no_grad():
-        seconds = medians(runs, rounds)
-    speedup, limit = seconds["full"] / seconds["reduced"], seconds["oracle_full"] / seconds["oracle"]
+        every = [sides_of(case, shape, model, whole, decoder) for case in cases]
+        _, full = costs_of(eosdsl.compile(every[0].spec, twin(model)), TEXT)
+        runs: dict[str, Work] = {
+            "full False": lambda: model(**decoder),
+            "limit False": decoder_oracle(model, full.decoder, TEXT),
+        }
+        if any(case.tower for case in cases):
+            runs["full True"] = lambda: model(**whole)
+            runs["limit True"] = whole_oracle(model, full, TEXT, whole["pixel_values"])
+        for sides in every:
+            runs[f"reduced {sides.case.name}"] = sides.reduced
+            runs[f"oracle {sides.case.name}"] = sides.oracle
+        times = in_turns(runs, rounds)
+    return [row_of(sides, times) for sides in every]
+
+
+def row_of(sides: Sides, times: dict[str, list[float]]) -> dict[str, Any]:
+    """Times in seconds, the speed-up over the full model, the oracle's over its own, and the share reached."""
+    name, tower = sides.case.name, sides.case.tower
+    full, limit = times[f"full {tower}"], times[f"limit {tower}"]
+    reduced, oracle = times[f"reduced {name}"], times[f"oracle {name}"]
+    share = [a / b / (c / d) for a, b, c, d in zip(full, reduced, limit, oracle, strict=True)]
+    seconds: dict[str, Spread] = {
+        "full": spread(full),
+        "reduced": spread(reduced),
+        "full_oracle": spread(limit),
+        "oracle": spread(oracle),
+    }
     return {
-        "spec": spec,
-        **seconds,
-        "speedup": speedup,
-        "limit": limit,
-        "reached": speedup / limit,
-        "plan": compiled.plan.prefill_ratio,
+        "case": name,
+        "spec": sides.spec,
+        **{f"{what}_s": value.median for what, value in seconds.items()},
+        "macs": sides.plan,
+        "speedup": quotients(full, reduced),
+        "limit": quotients(limit, oracle),
+        "reached": spread(share),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("--layers", type=int, default=16)
-    parser.add_argument("--tokens", type=int, default=576)
-    parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--compile", action="store_true", help="torch.compile the reduced graph")
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
-    given = parser.parse_args()
-    torch.manual_seed(0)
-    model = build(given.width, given.layers, given.tokens, getattr(torch, given.dtype), given.device)
-    ids = torch.cat([torch.full((given.tokens,), IMAGE), torch.randint(5, IMAGE - 1, (TEXT,))])[None].to(given.device)
-    pixels = torch.randn(1, 3, *[model.config.vision_config.image_size] * 2, device=given.device, dtype=model.dtype)
-    with torch.no_grad():
-        features = model.get_image_features(pixel_values=pixels, return_dict=True)
-    inputs = {"input_ids": ids, "mm_encoder_outputs": {"image": features}, "logits_to_keep": 1}
-    places = {"early": 2, "half": given.layers // 2, "late": 3 * given.layers // 4}
-    print(f"{'':24}{'full':>9}{'reduced':>9}{'oracle':>9}{'speed-up':>10}{'limit':>8}{'reached':>9}")
-    results = {}
-    for name, spec in SPECS.items():
-        found = measure(model, spec.format(**places), inputs, given.rounds, compiled_graph=given.compile)
-        results[name] = found
-        times = "".join(f"{1000 * found[key]:7.1f}ms" for key in ("full", "reduced", "oracle"))
-        print(f"{name:24}{times}{found['speedup']:9.2f}x{found['limit']:7.2f}x{found['reached']:8.1%}")
-    machine = {"machine": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "eosdsl": eosdsl.__version__}
-    if given.out is not None:
-        settings = {key: str(value) for key, value in vars(given).items()}
-        given.out.write_text(
-            json.dumps({**machine, **versions, "settings": settings, "results": results}, indent=2) + "\n"
-        )
+def show(row: dict[str, Any]) -> str:
+    times = "".join(f"{1000 * row[f'{key}_s']:8.1f}ms" for key in ("full", "reduced", "oracle"))
+    share = row["reached"]
+    return (
+        f"{row['case']:34}{times}{row['speedup'].median:9.2f}x{row['limit'].median:7.2f}x{share.median:8.1%} "
+        f"({share.low:.1%} to {share.high:.1%})"
+    )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = options(__doc__, NAME)
+    parser.add_argument("--cases", nargs="+", default=[case.name for case in CASES], help="some of them only")
+    given = start(parser, words)
+    shape = shape_of(given)
+    model = build_shape(shape, given.dtype, given.device)
+    cases = [case for case in CASES if case.name in given.cases]
+    rows = measure(model, shape, cases, 1 if given.tiny else given.rounds)
+    print(f"{'':34}{'full':>10}{'reduced':>10}{'oracle':>10}{'speed-up':>10}{'limit':>8}{'reached':>9}")
+    for row in rows:
+        print(show(row))
+    bounds = [
+        Bound(f"share of the oracle's speed-up: {case.name}", row["reached"].median, "at least", case.bound)
+        for case, row in zip(cases, rows, strict=True)
+    ]
+    write(Results(NAME, {**settings(given), "shape": vars(shape)}, rows, bounds), given.out)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
