@@ -46,20 +46,21 @@ def decoder_oracle(model: Any, tokens: Sequence[LayerTokens], text: int) -> Call
 
 
 def tower_oracle(model: Any, tokens: Sequence[LayerTokens], features: int, pixels: Tensor) -> Callable[[], Any]:
-    """The vision tower on rows cut to so many in each layer, and the projector on so many features."""
+    """The vision tower on CLS and so many patches in each layer, and the projector on so many features."""
     tower, layers = model.model.vision_tower, model.model.vision_tower.encoder.layers
-    counts = {n for one in tokens for n in (one.entering, one.in_mlp)} | {features}
+    with_cls = [(one.entering + 1, one.in_mlp + 1) for one in tokens]
+    counts = {features, *(n for both in with_cls for n in both)}
     rows = {n: torch.randn(1, n, tower.config.hidden_size).to(model.device, model.dtype) for n in counts}
 
     def run() -> Any:
         hidden = tower.pre_layrnorm(tower.embeddings(pixels))
-        for layer, now in zip(layers, tokens, strict=True):
-            hidden = hidden if hidden.shape[1] == now.entering else rows[now.entering]
-            if now.entering == now.in_mlp:
+        for layer, (entering, in_mlp) in zip(layers, with_cls, strict=True):
+            hidden = hidden if hidden.shape[1] == entering else rows[entering]
+            if entering == in_mlp:
                 hidden = layer(hidden, None)
                 continue
             layer.self_attn(hidden_states=layer.layer_norm1(hidden), attention_mask=None)
-            hidden = rows[now.in_mlp]
+            hidden = rows[in_mlp]
             hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
         return model.model.multi_modal_projector(rows[features])
 

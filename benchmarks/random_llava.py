@@ -31,7 +31,7 @@ class Shape:
 SHAPES = {
     "tiny": Shape(64, 8, 144, 32, 4),
     "small": Shape(1024, 16, 576, 512, 8),
-    "half": Shape(512, 8, 576, 64, 2),
+    "half": Shape(512, 8, 576, 256, 4),
     "7b": Shape(4096, 32, 576, 1024, 24),
 }
 
