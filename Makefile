@@ -63,9 +63,11 @@ format: $(READY) ## format the Python code and sort its imports
 golden: $(READY) ## check the operators against reference tensors: make golden DIR=folder
 	$(PY) -m eosdsl.golden $(DIR)
 
-bench: $(READY) ## measure the operators against loops written from the papers, and the language against lark
-	OMP_NUM_THREADS=1 $(PY) benchmarks/operators.py --quick
-	$(PY) benchmarks/language.py
+# On a GPU: make bench SIZE=7b
+SIZE ?= small
+bench: $(READY) ## measure speed against the limit, other ways, loops and lark in ten minutes: docs/performance.md
+	$(PY) benchmarks/bench.py --size $(SIZE)
+	$(PY) benchmarks/page.py
 
 # Interrupted, it goes on; with other QUESTIONS it starts anew in a folder of its own.
 QUESTIONS ?= 25

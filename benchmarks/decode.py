@@ -142,7 +142,9 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     bounds = [Bound(f"cache bytes to the plan's: {row['case']}", row["bytes_to_plan"], "at most", 1.0) for row in rows]
     bounds += [
-        Bound(f"time a token, off what counts say: {row['case']}", abs(row["time_to_counts"].median - 1), "at most", 0.03)
+        Bound(
+            f"time a token, off what counts say: {row['case']}", abs(row["time_to_counts"].median - 1), "at most", 0.03
+        )
         for row in rows
     ]
     bounds.append(Bound("static and compiled, as fast as dynamic", static["speedup"].median, "at least", 1.0))

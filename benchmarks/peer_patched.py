@@ -56,4 +56,3 @@ def patch(model: Any, layer: int, kept: int, *, start: int, length: int) -> Any:
 
     decoder.forward = MethodType(forward, decoder)
     return model
-

@@ -44,8 +44,8 @@ def schedule_amounts(
     refuse_other_model(profile, known.name, known.decoder.layers, known.decoder.width)
     sites = sum(reduction.retained < reduction.incoming for reduction in schedule.reductions)
     return (
-        amounts(reduced, _milliseconds(profile, reduced, sites, text_tokens, images)),
-        amounts(full, _milliseconds(profile, full, 0, text_tokens, images)),
+        amounts(reduced, _milliseconds(profile, reduced, full, sites, text_tokens, images)),
+        amounts(full, _milliseconds(profile, full, full, 0, text_tokens, images)),
     )
 
 
@@ -60,9 +60,12 @@ def predicted(
     return float(reduced.latency), float(full.latency)
 
 
-def _milliseconds(profile: LatencyProfile, cost: Cost, sites: int, text_tokens: int, images: int) -> float:
+def _milliseconds(profile: LatencyProfile, cost: Cost, full: Cost, sites: int, text_tokens: int, images: int) -> float:
     rows = [float(text_tokens + images * layer.entering) for layer in cost.decoder]
-    return profile.prefill(rows, float(sites), float(cost.macs.reducers))
+    in_mlp = [float(text_tokens + images * layer.in_mlp) for layer in cost.decoder]
+    before, left = (one.macs.tower + one.macs.projector for one in (full, cost))
+    tower = left / before if before else 1.0
+    return profile.prefill(rows, float(sites), float(cost.macs.reducers), in_mlp, tower)
 
 
 def _check(

@@ -50,8 +50,9 @@ class Trial(BaseModel):
 class LatencyProfile(BaseModel):
     """Measured times of one model on one machine, in milliseconds for one prompt with one image.
 
-    `curve` is (c, a, b) of the layer over n rows, `rest` what a prefill takes besides its layers, `attached` what any
-    operator takes, `site` what every reduction takes besides its `macs_per_millisecond`.
+    `curve` is (c, a, b) of the layer over n rows, `in_mlp` the share of its MLP in what grows with n; `rest` what a
+    prefill takes besides its layers, `tower` the part of that which encodes the image; `attached` what any operator
+    takes, `site` what every reduction takes besides its `macs_per_millisecond`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,19 +72,33 @@ class LatencyProfile(BaseModel):
     attached: float
     site: float
     macs_per_millisecond: float
+    in_mlp: float = 0.0
+    tower: float = 0.0
     trials: tuple[Trial, ...] = ()
 
-    def layer(self, rows: Count) -> Count:
-        """One layer over so many rows, by the curve."""
+    def layer(self, rows: Count, in_mlp: Count | None = None) -> Count:
+        """One layer over so many rows, by the curve; `in_mlp`: over so many in its MLP, where those are others."""
         start, linear, square = self.curve
-        return _number(start + linear * rows + square * rows**2)
+        mixed = rows if in_mlp is None else rows + self.in_mlp * (in_mlp - rows)
+        return _number(start + linear * mixed + square * rows**2)
 
-    def prefill(self, rows: Sequence[Count], sites: Count, reducer_macs: Count) -> Count:
-        """A prefill whose layers see so many rows each (text and all), with so many reductions."""
-        layers = total([self.layer(one) for one in rows])
+    def prefill(
+        self,
+        rows: Sequence[Count],
+        sites: Count,
+        reducer_macs: Count,
+        in_mlp: Sequence[Count] | None = None,
+        tower: float = 1.0,
+    ) -> Count:
+        """A prefill whose layers see so many rows each (text and all), with so many reductions.
+
+        in_mlp: the rows that their MLPs see, where those are others; tower: the share of the vision tower's work that
+        is left.
+        """
+        layers = total([self.layer(one, other) for one, other in zip(rows, in_mlp or rows, strict=True)])
         any_site = sites if sites < 1 else sites * 0 + 1
         operator = self.attached * any_site + self.site * sites + reducer_macs / self.macs_per_millisecond
-        return _number(self.rest + layers + operator)
+        return _number(self.rest - self.tower * (1 - tower) + layers + operator)
 
     @property
     def table_error(self) -> float:

@@ -24,6 +24,15 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def seconds(device: torch.device) -> float:
+    """The time once a device has done what it was given. On one thread of a processor it is this process's own, which
+    other work of the machine does not stretch.
+    """
+    synchronise(device)
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.process_time() if alone else time.perf_counter()
+
+
 class TokenClock(BaseStreamer):
     """A streamer that notes when tokens arrive. `generate` first hands it the prompt, then token by token."""
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
 
-from eosdsl.cost.account import schedule_cost
+from eosdsl.cost.flops import Rows, decoder_macs
 from eosdsl.cost.latency import LatencyProfile, Point, Trial, fit_curve
+from eosdsl.cost.plan import plan_schedule
 from eosdsl.lowering.anatomy import dissect, whole_model
 from eosdsl.lowering.compile import Compiled, compile_program
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
 from eosdsl.parsing import parse
-from eosdsl.run.clock import synchronise
+from eosdsl.run.clock import seconds
 
 SHARES = (100, 75, 50, 33, 20, 10, 5)
 """Percent of the visual tokens that the table is measured with."""
@@ -56,12 +58,10 @@ class _Watch:
             handle.remove()
 
     def _before(self, layer: Any, args: tuple[Any, ...]) -> None:
-        synchronise(args[0].device)
-        self._started = perf_counter()
+        self._started = seconds(args[0].device)
 
     def _after(self, layer: Any, args: tuple[Any, ...], output: Any) -> None:
-        synchronise(args[0].device)
-        self.calls.append((args[0].shape[1], 1000 * (perf_counter() - self._started)))
+        self.calls.append((args[0].shape[1], 1000 * (seconds(args[0].device) - self._started)))
 
 
 @torch.no_grad()
@@ -73,14 +73,18 @@ def measure(model: Any, inputs: dict[str, Any], *, rounds: int = 5, say: Say = l
     """
     whole = whole_model(model)
     known = facts(whole)
-    layers = dissect(whole, profiles()[known.family], known).layers
+    anatomy = dissect(whole, profiles()[known.family], known)
+    layers = anatomy.layers
+    towers: list[float] = []
     times: dict[int, list[float]] = {}
     rest: list[float] = []
     for percent in SHARES:
         say(f"layers with {percent}% of the visual tokens")
-        with _Reduced(whole, f"at layer 0: retain {percent}% by norm(hidden)"), _Watch(layers) as watch:
+        reduced = _Reduced(whole, f"at layer 0: retain {percent}% by norm(hidden)")
+        with reduced, _Watch(layers) as watch, _encoding(anatomy.vlm) as encoding:
             for number in range(rounds + 1):
                 watch.calls.clear()
+                encoding.clear()
                 taken = _milliseconds(whole, inputs)
                 if number == 0:
                     continue  # the first is for caches to fill
@@ -88,6 +92,7 @@ def measure(model: Any, inputs: dict[str, Any], *, rounds: int = 5, say: Say = l
                     times.setdefault(rows, []).append(one)
                 if percent == 100:
                     rest.append(taken - sum(one for _, one in watch.calls))
+                    towers.append(sum(encoding))
     table = tuple(Point(rows=rows, milliseconds=median(each)) for rows, each in sorted(times.items()))
     bare = LatencyProfile(
         model=known.name or type(whole).__name__,
@@ -104,6 +109,8 @@ def measure(model: Any, inputs: dict[str, Any], *, rounds: int = 5, say: Say = l
         attached=0.0,
         site=0.0,
         macs_per_millisecond=_rate(table, known),
+        in_mlp=_share_of_mlp(known),
+        tower=median(towers),
     )
     say("what a reduction takes")
     attached, site = _operator(bare, whole, known, inputs, rounds)
@@ -185,26 +192,52 @@ def _compared(
         taken = [_milliseconds(model, inputs) for _ in range(rounds + 1)]
         schedule = compiled.schedule
     text = int(inputs["input_ids"].shape[1]) - schedule.model.visual_tokens
-    cost = schedule_cost(schedule, text, 1)
-    rows = [float(text + layer.entering) for layer in cost.decoder]
-    predicted = profile.prefill(rows, float(len(schedule.reductions)), float(cost.macs.reducers))
+    predicted = plan_schedule(schedule, text_tokens=text, profile=profile).milliseconds
+    assert predicted is not None
     return predicted, median(taken[1:])
+
+
+@contextmanager
+def _encoding(vlm: Any) -> Generator[list[float]]:
+    """Milliseconds of every call of `get_image_features` within."""
+    taken: list[float] = []
+    features, own = vlm.get_image_features, "get_image_features" in vars(vlm)
+
+    @wraps(features)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        started = seconds(vlm.device)
+        made = features(*args, **kwargs)
+        taken.append(1000 * (seconds(vlm.device) - started))
+        return made
+
+    vlm.get_image_features = timed
+    try:
+        yield taken
+    finally:
+        if own:
+            vlm.get_image_features = features
+        else:
+            del vlm.get_image_features
 
 
 def _rate(table: Sequence[Point], known: Any) -> float:
     """Multiply-accumulates a millisecond, as the longest layer of the table did them."""
-    from eosdsl.cost.flops import Rows, decoder_macs
-
     longest = table[-1]
     return decoder_macs(known.decoder, [Rows(longest.rows, longest.rows)]) / longest.milliseconds
 
 
+def _share_of_mlp(known: Any) -> float:
+    """The MLP's share of what a layer does for every row by itself."""
+    decoder = known.decoder
+    every, mlp = (decoder_macs(decoder, [rows] * decoder.layers) for rows in (Rows(1, 1), Rows(0, 1)))
+    return mlp / every
+
+
 def _milliseconds(model: Any, inputs: dict[str, Any]) -> float:
-    synchronise(inputs["input_ids"].device)
-    started = perf_counter()
+    device = inputs["input_ids"].device
+    started = seconds(device)
     model(**inputs, use_cache=True, logits_to_keep=1)
-    synchronise(inputs["input_ids"].device)
-    return 1000 * (perf_counter() - started)
+    return 1000 * (seconds(device) - started)
 
 
 def _device(model: Any) -> str:

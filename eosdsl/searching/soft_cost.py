@@ -85,7 +85,8 @@ def soft_amounts(
     latency = None
     if profile is not None:
         gates = total([decoder.macs * 0, *(site.gate.double() for site in sites)])
-        latency = profile.prefill([text_tokens + images * one for one in entering], gates, reducers)
+        seen, mlps = ([text_tokens + images * one for one in counts] for counts in (entering, in_mlp))
+        latency = profile.prefill(seen, gates, reducers, mlps)
     return Amounts(
         entering=entering,
         prefill_flops=2 * decoder.macs,

@@ -1,0 +1,86 @@
+"""Results of the benchmarks that write a format of their own, in the one format."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from recording import Bound, Results
+
+Adapter = Callable[[Mapping[str, Any], Mapping[str, Any]], Results]
+
+
+def operators(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
+    """`operators.py --json`: ours against loops."""
+    rows = [
+        {
+            **row,
+            "case": row["operator"],
+            "speedup": row["loop_ms"] / row["ours_ms"] if row["loop_ms"] else None,
+        }
+        for row in data["rows"]
+    ]
+    wanted = ("max-min", "dpp", "density peaks")
+    slowest = {
+        name: min(r["speedup"] for r in rows if r["case"] == name and r["batch"] == 8 and r["speedup"])
+        for name in wanted
+    }
+    bounds = [
+        Bound(f"as fast as a loop, 576 tokens, batch 8: {name}", times, "at least", 5.0)
+        for name, times in slowest.items()
+    ]
+    told = {**settings, "threads": data["threads"], "dtype": "float32", "seed": 0}
+    return Results("operators", told, rows, bounds)
+
+
+def language(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
+    """`language.py --json`: checks against lark's parse, by statements."""
+    rows = [
+        {
+            "case": row["text"],
+            "statements": row["statements"],
+            "check_s": row["check"],
+            "each_us": 1e6 * row["check"] / row["statements"],
+            "to_lark": row["ratio"],
+        }
+        for row in data["rows"]
+    ]
+    clean = [row for row in rows if row["case"] == "clean" and row["statements"] >= 100]
+    grows = max(row["each_us"] for row in clean) / min(row["each_us"] for row in clean) if clean else 1.0
+    bounds = [
+        Bound("a check to lark's parse, clean text", max(row["ratio"] for row in data["rows"]), "at most", 2.0),
+        Bound("time a statement, from 100 statements on: most to least", grows, "at most", 1.5),
+    ]
+    return Results("language", {**settings, "threads": 1, "dtype": "-", "seed": 0}, rows, bounds)
+
+
+def search(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
+    """`search.py --out`: relaxed steps against plain ones."""
+    steps = data["steps"]
+    plain = {key: statistics.mean(one[key] for one in steps["plain"]) for key in ("seconds", "mib")}
+    rows: list[dict[str, Any]] = [{"case": "plain", "sites": 0, **plain, "time": 1.0, "memory": 1.0}]
+    for kind, found in steps.items():
+        if kind == "plain":
+            continue
+        name, sites = kind.split(":")
+        one = {key: statistics.mean(each[key] for each in found) for key in ("seconds", "mib")}
+        ratios = {"time": one["seconds"] / plain["seconds"], "memory": one["mib"] / plain["mib"]}
+        rows.append({"case": name, "sites": int(sites), **one, **ratios})
+    own = {key: data[key] for key in ("width", "layers", "tokens", "batch", "dtype", "threads", "repeats")}
+    return Results("search", {**settings, **own, "seed": 0}, rows, growth(rows))
+
+
+def growth(rows: list[dict[str, Any]]) -> list[Bound]:
+    """What every further site costs, from the fewest to the most, to what the first few cost each."""
+    bounds: list[Bound] = []
+    for name in dict.fromkeys(row["case"] for row in rows[1:]):
+        own = sorted((row for row in rows if row["case"] == name), key=lambda row: row["sites"])
+        if len(own) < 2 or own[0]["seconds"] <= rows[0]["seconds"]:
+            continue
+        each = [(row["seconds"] - rows[0]["seconds"]) / row["sites"] for row in own]
+        bounds.append(Bound(f"cost of a site, most sites to fewest: {name}", each[-1] / each[0], "at most", 1.1))
+    return bounds
+
+
+ADAPTERS: Mapping[str, Adapter] = {"operators": operators, "language": language, "search": search}

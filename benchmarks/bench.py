@@ -1,0 +1,113 @@
+"""All benchmarks, one after the other, and the page that is made of what they find.
+
+python benchmarks/bench.py                     ten minutes on one core; `make bench`
+python benchmarks/bench.py --only prefill      one of them
+python benchmarks/bench.py --size 7b           on a GPU: the shape of LLaVA-1.5-7B, random weights
+python benchmarks/bench.py --tiny --out FOLDER everything once and small: a look whether it runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters import ADAPTERS
+from recording import RESULTS, read, write
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """A script with what it is told in the ten minutes; `own`: how one says where results go that adapters read."""
+
+    name: str
+    script: str
+    words: tuple[str, ...] = ()
+    tiny: tuple[str, ...] = ("--tiny",)
+    own: str | None = None
+
+
+RUNS = (
+    Run("prefill", "prefill.py", ("--rounds", "3")),
+    Run("prefill_bfloat16", "prefill.py", ("--rounds", "3", "--dtype", "bfloat16"), ("--tiny", "--dtype", "bfloat16")),
+    Run("peers", "peers.py", ("--rounds", "7")),
+    Run("decode", "decode.py", ("--rounds", "5"), ("--tiny", "--backend", "eager")),
+    Run("compiling", "compiling.py", ("--rounds", "5")),
+    Run("latency", "latency.py", ("--rounds", "5")),
+    Run("operators", "operators.py", ("--quick",), ("--quick", "--width", "16", "--longest-loop", "600"), "--json"),
+    Run("language", "language.py", ("--quick",), ("--quick",), "--json"),
+    Run(
+        "search",
+        "search.py",
+        ("--kinds", "merge", "--sites", "1", "4", "16", "--layers", "17", "--width", "256"),
+        ("--kinds", "merge", "--sites", "1", "2", "--width", "64", "--layers", "4", "--tokens", "16"),
+        "--out",
+    ),
+)
+
+
+def words_of(run: Run, given: argparse.Namespace) -> list[str]:
+    """What a script is told. Only those in the one format know sizes and devices."""
+    if given.tiny:
+        return list(run.tiny)
+    shaped = ["--size", given.size] if run.own is None else []
+    return [*run.words, *shaped]
+
+
+def perform(run: Run, given: argparse.Namespace) -> bool:
+    """Run a script in a process of its own; whether its results are there."""
+    goal = given.out / f"{run.name}.json"
+    place = goal if run.own is None else goal.with_suffix(".own.json")
+    words = words_of(run, given)
+    command = [sys.executable, str(HERE / run.script), *words, run.own or "--out", str(place)]
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    place.unlink(missing_ok=True)
+    code = subprocess.run(command, env=environment).returncode
+    if not place.is_file():
+        print(f"error: {run.script} ended with {code} and left no results", file=sys.stderr)
+        return False
+    if run.own is not None:
+        data = json.loads(place.read_text(encoding="utf-8"))
+        place.unlink()
+        write(ADAPTERS[run.name](data, {"words": " ".join(words)}), goal)
+    return True
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tiny", action="store_true", help="everything once and small")
+    parser.add_argument("--size", choices=("small", "7b"), default="small", help="7b: random weights of that shape")
+    parser.add_argument("--only", nargs="+", choices=[run.name for run in RUNS], help="some of them")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the folder of results")
+    given = parser.parse_args(words)
+    given.out.mkdir(parents=True, exist_ok=True)
+    failed: list[str] = []
+    for run in RUNS:
+        if given.only and run.name not in given.only:
+            continue
+        print(f"\n== {run.name}", flush=True)
+        started = time.perf_counter()
+        if not perform(run, given):
+            failed.append(run.name)
+        print(f"({time.perf_counter() - started:.0f} s)", flush=True)
+    unmet = [
+        f"{run.name}: {bound.what}: {bound.found:.4g}, {bound.way} {bound.limit:g}"
+        for run in RUNS
+        if (given.out / f"{run.name}.json").is_file()
+        for bound in read(given.out / f"{run.name}.json").bounds
+        if not bound.met
+    ]
+    print("\n".join(["", "bounds not met:", *unmet] if unmet else ["", "all bounds met"]))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
