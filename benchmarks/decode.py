@@ -96,7 +96,7 @@ def by_counts(model: Any, tokens: int, layers: int, batch: int, rounds: int) -> 
 
 def static_against_dynamic(model: Any, tokens: int, rounds: int, backend: str) -> dict[str, Any]:
     """Time per token of `generate` under an operator: with a cache that grows, and compiled with one of fixed room."""
-    config = CompileConfig(backend=backend, mode=None)
+    config = CompileConfig(backend=backend, mode="default")
     vars(config)["_compile_all_devices"] = True
     fixed: dict[str, Any] = {"cache_implementation": "static", "compile_config": config}
     inputs = prompt(model, tokens)

@@ -69,6 +69,10 @@ def percent(value: Any) -> str:
     return f"{value:.1%}"
 
 
+def hundredths(value: Any) -> str:
+    return f"{value:.2%}"
+
+
 def milliseconds(value: Any) -> str:
     return f"{value:.4g} ms"
 
@@ -94,10 +98,12 @@ PREFILL = (
     Column("speedup", "as fast", times),
     Column("limit", "limit", times),
     Column("reached", "reached", percent),
+    Column("in_reducers", "in reducers", hundredths),
 )
 LIMIT = """Prefill of a prompt with one image. The oracle is the same layers, run on rows that were taken out
 beforehand, for free: its speed-up is the limit. What is missing to 100% is what scores, masks, gathering and the
-Python between layers take. Rows named after the tower include it."""
+Python between layers take; a share above 100% is the noise of four times, which the quartiles show. *In reducers* is
+taken by itself: the share of a reduced prefill that is spent in them. Rows named after the tower include it."""
 SECTIONS = (
     Section("prefill", "Against the limit, float32", LIMIT, PREFILL),
     Section("prefill_bfloat16", "Against the limit, bfloat16", "The same in bfloat16.", PREFILL),

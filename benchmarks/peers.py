@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
         batch, singles = batch_of(model, shape.tokens)
         assert int((batch["input_ids"] == IMAGE).sum()) == BATCH * shape.tokens
         errors = {name: errors_in_a_batch(way, batch, singles) for name, way in every.items()}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "case": name,
             "prefill_s": spread(times[name]).median,

@@ -19,9 +19,10 @@ import torch
 from oracle import costs_of, decoder_oracle, whole_oracle
 from random_llava import TEXT, Shape, build_shape, encoded, prompt, shape_of, twin
 from recording import Bound, Results, options, settings, start, write
-from timing import Spread, Work, in_turns, quotients, spread
+from timing import Spread, Work, clock, in_turns, quotients, spread
 
 import eosdsl
+from eosdsl.lowering.compile import Compiled
 
 NAME = "prefill"
 SCORE = "by attention(query: last)"
@@ -69,6 +70,7 @@ class Sides:
 
     case: Case
     spec: str
+    compiled: Compiled
     reduced: Work
     oracle: Work
     plan: float
@@ -93,12 +95,12 @@ def sides_of(case: Case, shape: Shape, model: Any, whole: dict[str, Any], decode
         limit = decoder_oracle(model, cost.decoder, TEXT)
         ratio = compiled.plan.prefill_ratio
     inputs = whole if case.tower else decoder
-    return Sides(case, spec, lambda: compiled(**inputs), limit, ratio)
+    return Sides(case, spec, compiled, lambda: compiled(**inputs), limit, ratio)
 
 
 def measure(model: Any, shape: Shape, cases: Sequence[Case], rounds: int) -> list[dict[str, Any]]:
     """A row for every case. All sides of all cases are run in turns."""
-    whole = {**prompt(model, shape.tokens), "logits_to_keep": 1}
+    whole: dict[str, Any] = {**prompt(model, shape.tokens), "logits_to_keep": 1}
     decoder = encoded(model, whole)
     with torch.no_grad():
         every = [sides_of(case, shape, model, whole, decoder) for case in cases]
@@ -114,7 +116,25 @@ def measure(model: Any, shape: Shape, cases: Sequence[Case], rounds: int) -> lis
             runs[f"reduced {sides.case.name}"] = sides.reduced
             runs[f"oracle {sides.case.name}"] = sides.oracle
         times = in_turns(runs, rounds)
-    return [row_of(sides, times) for sides in every]
+        return [{**row_of(sides, times), "in_reducers": in_reducers(sides)} for sides in every]
+
+
+def in_reducers(sides: Sides) -> float:
+    """The share of a prefill that is spent in reducers, taken by hooks in one more run."""
+    graphs = [graph for graph in (sides.compiled.graph, sides.compiled.tower_graph) if graph is not None]
+    reducers = [module for graph in graphs for name, module in graph.named_children() if name.startswith("at_")]
+    since: list[float] = []
+    taken: list[float] = []
+    handles = [
+        *(one.register_forward_pre_hook(lambda *_: since.append(clock())) for one in reducers),
+        *(one.register_forward_hook(lambda *_: taken.append(clock() - since[-1])) for one in reducers),
+    ]
+    began = clock()
+    sides.reduced()
+    whole = clock() - began
+    for handle in handles:
+        handle.remove()
+    return sum(taken) / whole
 
 
 def row_of(sides: Sides, times: dict[str, list[float]]) -> dict[str, Any]:
@@ -145,7 +165,7 @@ def show(row: dict[str, Any]) -> str:
     share = row["reached"]
     return (
         f"{row['case']:34}{times}{row['speedup'].median:9.2f}x{row['limit'].median:7.2f}x{share.median:8.1%} "
-        f"({share.low:.1%} to {share.high:.1%})"
+        f"({share.low:.1%} to {share.high:.1%}){row['in_reducers']:8.2%}"
     )
 
 
@@ -157,7 +177,9 @@ def main(words: Sequence[str] | None = None) -> int:
     model = build_shape(shape, given.dtype, given.device)
     cases = [case for case in CASES if case.name in given.cases]
     rows = measure(model, shape, cases, 1 if given.tiny else given.rounds)
-    print(f"{'':34}{'full':>10}{'reduced':>10}{'oracle':>10}{'speed-up':>10}{'limit':>8}{'reached':>9}")
+    print(
+        f"{'':34}{'full':>10}{'reduced':>10}{'oracle':>10}{'speed-up':>10}{'limit':>8}{'reached':>9}{'in reducers':>30}"
+    )
     for row in rows:
         print(show(row))
     bounds = [

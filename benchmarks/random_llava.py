@@ -100,7 +100,7 @@ def prompt(model: Any, tokens: int, *, text: int = TEXT, front: int = 8) -> dict
 
 
 @torch.no_grad()
-def encoded(model: Any, inputs: dict[str, Tensor]) -> dict[str, Any]:
+def encoded(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     """The same prompt with its image encoded ahead, so that a forward is the decoder's alone."""
     features = model.get_image_features(pixel_values=inputs["pixel_values"], return_dict=True)
     rest = {name: value for name, value in inputs.items() if name != "pixel_values"}
