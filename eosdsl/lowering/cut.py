@@ -37,7 +37,7 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
     assert images is not None and queries is not None
     lengths = _lengths(stream, images, cutting)
     length = max(lengths)
-    slots, slot_valid = _slots(reduction, images)
+    slots, slot_valid = _slots(reduction, images, anchored=cutting.anchored)
     kept = _kept(stream, images, slots, slot_valid)
     source = torch.argsort(kept.to(torch.uint8), dim=1, stable=True)[:, kept.shape[1] - length :]
     moved = _moved(source, kept.shape[1])
@@ -79,12 +79,14 @@ def _lengths(stream: Stream, images: Images, cutting: Cutting) -> tuple[int, ...
     return tuple(left)
 
 
-def _slots(reduction: Reduction, images: Images) -> tuple[Tensor, Tensor | None]:
+def _slots(reduction: Reduction, images: Images, *, anchored: bool) -> tuple[Tensor, Tensor | None]:
     """The token whose row each of the K rows takes, [G, K] into N, and which of the K exist (None: all).
 
     The rows of an image are filled from left to right. They are those of the anchors; a row without an anchor takes
     that of the first tokens that are given up.
     """
+    if anchored and reduction.valid is None:
+        return reduction.anchors.sort(dim=1).values, None
     count, tokens = reduction.anchors.shape[0], images.rows.shape[1]
     kept = reduction.anchors.shape[1]
     valid = reduction.valid
@@ -121,9 +123,11 @@ def _moved(source: Tensor, length: int) -> Tensor:
 
 
 def _put(into: Tensor, batch: Tensor, rows: Tensor, valid: Tensor | None, values: Tensor) -> Tensor:
-    """Write values [G, K, …] to rows [G, K] of the sequences `batch` [G]; those not valid are left out."""
+    """Write values [G, K, …] to rows [G, K] of the sequences `batch` [G]; those not valid are left out. `into` was
+    made here, and is written to where it stands.
+    """
     if valid is None:
-        return into.index_put((batch[:, None], rows), values)
+        return into.index_put_((batch[:, None], rows), values)
     spare = torch.cat([into, into[:, :1]], dim=1)
     return spare.index_put((batch[:, None], rows.where(valid, into.shape[1])), values)[:, :-1]
 
