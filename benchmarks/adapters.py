@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -55,32 +54,4 @@ def language(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
     return Results("language", {**settings, "threads": 1, "dtype": "-", "seed": 0}, rows, bounds)
 
 
-def search(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
-    """`search.py --out`: relaxed steps against plain ones."""
-    steps = data["steps"]
-    plain = {key: statistics.mean(one[key] for one in steps["plain"]) for key in ("seconds", "mib")}
-    rows: list[dict[str, Any]] = [{"case": "plain", "sites": 0, **plain, "time": 1.0, "memory": 1.0}]
-    for kind, found in steps.items():
-        if kind == "plain":
-            continue
-        name, sites = kind.split(":")
-        one = {key: statistics.mean(each[key] for each in found) for key in ("seconds", "mib")}
-        ratios = {"time": one["seconds"] / plain["seconds"], "memory": one["mib"] / plain["mib"]}
-        rows.append({"case": name, "sites": int(sites), **one, **ratios})
-    own = {key: data[key] for key in ("width", "layers", "tokens", "batch", "dtype", "threads", "repeats")}
-    return Results("search", {**settings, **own, "seed": 0}, rows, growth(rows))
-
-
-def growth(rows: list[dict[str, Any]]) -> list[Bound]:
-    """What every further site costs, from the fewest to the most, to what the first few cost each."""
-    bounds: list[Bound] = []
-    for name in dict.fromkeys(row["case"] for row in rows[1:]):
-        own = sorted((row for row in rows if row["case"] == name), key=lambda row: row["sites"])
-        if len(own) < 2 or own[0]["seconds"] <= rows[0]["seconds"]:
-            continue
-        each = [(row["seconds"] - rows[0]["seconds"]) / row["sites"] for row in own]
-        bounds.append(Bound(f"cost of a site, most sites to fewest: {name}", each[-1] / each[0], "at most", 1.1))
-    return bounds
-
-
-ADAPTERS: Mapping[str, Adapter] = {"operators": operators, "language": language, "search": search}
+ADAPTERS: Mapping[str, Adapter] = {"operators": operators, "language": language}

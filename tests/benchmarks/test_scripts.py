@@ -18,7 +18,8 @@ from page import SECTIONS, page
 from recording import read, write
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
-FORMATTED = [run for run in RUNS if run.own is None]
+# search.py takes memory in processes of its own, each with an import of torch: the slow test runs it
+FORMATTED = [run for run in RUNS if run.own is None and run.name != "search"]
 
 
 @pytest.fixture(autouse=True)
@@ -72,14 +73,6 @@ OWN: dict[str, Any] = {
         ],
         "starts": [],
     },
-    "search": {
-        "width": 512, "layers": 8, "tokens": 576, "batch": 1, "dtype": "float32", "threads": 1, "repeats": 3,
-        "steps": {
-            "plain": [{"seconds": 1.0, "mib": 100.0}] * 2,
-            "merge:1": [{"seconds": 1.1, "mib": 110.0}],
-            "merge:4": [{"seconds": 1.8, "mib": 150.0}],
-        },
-    },
 }  # fmt: skip
 
 
@@ -91,9 +84,6 @@ def test_other_formats_are_taken_into_the_one(name: str, tmp_path: Path) -> None
     met = {bound.what: bound.met for bound in results.bounds}
     if name == "operators":
         assert [*met.values()] == [True, False, True]
-    if name == "search":  # the first site costs 0.1, four cost 0.8: twice as much each
-        (bound,) = results.bounds
-        assert (bound.found, bound.limit, bound.met) == (pytest.approx(2.0), 1.1, False)
 
 
 def test_every_run_has_a_section_and_the_committed_page_is_what_the_data_say() -> None:
