@@ -88,17 +88,18 @@ class LatencyProfile(BaseModel):
         sites: Count,
         reducer_macs: Count,
         in_mlp: Sequence[Count] | None = None,
-        tower: float = 1.0,
+        tower: Count | None = None,
     ) -> Count:
         """A prefill whose layers see so many rows each (text and all), with so many reductions.
 
         in_mlp: the rows that their MLPs see, where those are others; tower: the share of the vision tower's work that
-        is left.
+        is left, None: all.
         """
         layers = total([self.layer(one, other) for one, other in zip(rows, in_mlp or rows, strict=True)])
         any_site = sites if sites < 1 else sites * 0 + 1
         operator = self.attached * any_site + self.site * sites + reducer_macs / self.macs_per_millisecond
-        return _number(self.rest - self.tower * (1 - tower) + layers + operator)
+        saved = 0 if tower is None else self.tower * (1 - tower)
+        return _number(self.rest - saved + layers + operator)
 
     @property
     def table_error(self) -> float:

@@ -85,8 +85,9 @@ def soft_amounts(
     latency = None
     if profile is not None:
         gates = total([decoder.macs * 0, *(site.gate.double() for site in sites)])
-        seen, mlps = ([text_tokens + images * one for one in counts] for counts in (entering, in_mlp))
-        latency = profile.prefill(seen, gates, reducers, mlps)
+        counts = (entering, tokens.in_mlp.double().unbind())
+        seen, mlps = ([text_tokens + images * one for one in own] for own in counts)
+        latency = profile.prefill(seen, gates, reducers, mlps, _left_before(facts, tokens))
     return Amounts(
         entering=entering,
         prefill_flops=2 * decoder.macs,
@@ -94,6 +95,14 @@ def soft_amounts(
         kv_cache=decoder.kv_cache_bytes,
         latency=latency,
     )
+
+
+def _left_before(facts: ModelFacts, tokens: SoftTokens) -> Tensor | None:
+    """The share of the work in front of the decoder that is left; None where there is none."""
+    left, full = (
+        _tower(facts, one) + projector_macs(facts, one.arriving.double()) for one in (tokens, SoftTokens.whole(facts))
+    )
+    return left / full if float(full) else None
 
 
 def _reducers_macs(sites: Sequence[SoftSite], facts: ModelFacts, text_tokens: int, images: int, like: Tensor) -> Tensor:

@@ -42,6 +42,8 @@ PROFILE = LatencyProfile(
     attached=2.5,
     site=1.25,
     macs_per_millisecond=1e8,
+    in_mlp=0.6,
+    tower=5.0,
 )
 
 
@@ -123,6 +125,15 @@ def test_the_curve_through_a_table_is_found_again() -> None:
     assert fit_curve(table) == pytest.approx(truth, rel=1e-6)
     falling = [Point(rows=n, milliseconds=10 - n / 100) for n in (16, 64, 128, 256)]
     assert min(fit_curve(falling)) >= 0
+
+
+def test_a_profile_knows_mlps_and_the_tower_apart() -> None:
+    """Ten rows of a hundred in the MLP of one layer; half of the tower's work gone."""
+    layer = 0.5 + 0.01 * (0.4 * 100 + 0.6 * 10) + 0.00001 * 100**2
+    assert PROFILE.layer(100.0, 10.0) == pytest.approx(layer)
+    whole = 7.5 + 0.5 + 0.01 * 100 + 0.00001 * 100**2
+    assert PROFILE.prefill([100.0], 0.0, 0.0) == pytest.approx(whole)
+    assert PROFILE.prefill([100.0], 0.0, 0.0, [10.0], 0.5) == pytest.approx(7.5 - 2.5 + layer)
 
 
 def test_latency_is_judged_by_a_profile() -> None:
