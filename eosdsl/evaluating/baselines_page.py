@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from eosdsl.checking import check
 from eosdsl.evaluating.sides import BLIND, FULL, NO_TOKENS
 from eosdsl.evaluating.summary import MEAN
+from eosdsl.resources import resource
 
 CONTROLS = ("downsample", "lowres", "random", "uniform", "pooling")
 _ALPHA = 0.05
@@ -152,6 +153,10 @@ def _main(table: _Table) -> Iterator[str]:
     for reason, number in notes.items():
         yield f"{number}. {reason[0].upper()}{reason[1:]}."
     if notes:
+        yield ""
+    newer = sorted({path.stem for path in (resource("specs") / "methods").glob("*.eos")} - {*table.methods})
+    if newer:
+        yield f"Newer than these numbers, for the next `make baselines`: {', '.join(map(_shown, newer))}."
         yield ""
 
 
