@@ -2,6 +2,9 @@
 
     python benchmarks/operators.py [--quick] [--device cpu|cuda] [--width 1024] [--json FILE]
 
+Matching and merging are also held against moving the rows alone: gather and scatter_reduce, where everything goes being
+known already. Matching is by keys of 64 features, the mean over heads, as ToMe does it.
+
 A loop goes over samples and over tokens, with tensor operations for one token's features or one sample's distances:
 what one writes first, from the paper. Both sides compute in float32 and must agree on what they return before their
 times are compared.
@@ -41,6 +44,12 @@ class Row:
     loop_ms: float | None
     ours_mib: float
     loop_mib: float | None
+    moves_ms: float | None
+
+
+def keys_of(hidden: Tensor) -> Tensor:
+    """What stands for keys with their heads averaged: [B, N, 64]."""
+    return hidden[:, :, :64].contiguous()
 
 
 def max_min_loop(hidden: Tensor, kept: int) -> Tensor:
@@ -98,8 +107,8 @@ def density_peaks_loop(hidden: Tensor, kept: int) -> Tensor:
 def matching_loop(hidden: Tensor, kept: int) -> Tensor:
     """ToMe: an edge for every even token, the strongest are contracted, token by token."""
     out: list[Tensor] = []
-    for x in hidden:
-        unit = normalize(x, dim=1)
+    for x, keys in zip(hidden, keys_of(hidden), strict=True):
+        unit = normalize(keys, dim=1)
         right = unit[1::2]
         edges = []
         for i in range(0, len(x), 2):
@@ -139,16 +148,32 @@ def anchors_of(step: str) -> Operator:
 
 
 def rows_of(step: str) -> Operator:
-    return lambda hidden, kept: apply_step(step.format(kept=kept, gone=hidden.shape[1] - kept), hidden).hidden
+    return lambda hidden, kept: (
+        apply_step(step.format(kept=kept, gone=hidden.shape[1] - kept), hidden, keys=keys_of(hidden)).hidden
+    )
+
+
+def moves(hidden: Tensor, kept: int) -> Callable[[], Tensor]:
+    """The rows moved and nothing else: `kept` gathered, the others gathered and reduced onto them."""
+    batch, tokens, width = hidden.shape
+    order = torch.rand(batch, tokens, device=hidden.device).argsort(dim=1)
+    stay, go = (
+        one.sort(dim=1).values[:, :, None].expand(-1, -1, width) for one in order.split([kept, tokens - kept], 1)
+    )
+    goal = torch.randint(kept, go.shape[:2], device=hidden.device)[:, :, None].expand(-1, -1, width)
+    return lambda: hidden.gather(1, stay).scatter_reduce(1, goal, hidden.gather(1, go), reduce="mean")
 
 
 CASES: dict[str, tuple[Operator, Operator]] = {
     "max-min": (anchors_of("retain {kept} tokens pick diverse"), max_min_loop),
     "dpp": (anchors_of("retain {kept} tokens by norm(hidden) pick dpp"), dpp_loop),
     "density peaks": (anchors_of("retain {kept} tokens pick density_peaks(k: 5)"), density_peaks_loop),
-    "matching": (rows_of("remove {gone} tokens pick bipartite(on: hidden) via merge"), matching_loop),
+    "matching": (rows_of("remove {gone} tokens pick bipartite(on: keys) via merge"), matching_loop),
     "merging": (rows_of("retain {kept} tokens by norm(hidden) via merge"), merging_loop),
 }
+
+
+MOVING = ("matching", "merging")
 
 
 def measured(operator: Operator, hidden: Tensor, kept: int, repeats: int) -> tuple[Tensor, float, float]:
@@ -219,23 +244,33 @@ def run(name: str, hidden: Tensor, kept: int, *, repeats: int, with_loop: bool) 
     kept = max(kept, hidden.shape[1] // 2) if name == "matching" else kept
     made, ours_ms, ours_mib = measured(ours, hidden, kept, repeats)
     batch, tokens, _ = hidden.shape
+    moves_ms = None
+    if name in MOVING:
+        move = moves(hidden, kept)
+        _, moves_ms, _ = measured(lambda *_: move(), hidden, kept, repeats)
     if not with_loop:
-        return Row(name, batch, tokens, kept, ours_ms, None, ours_mib, None)
+        return Row(name, batch, tokens, kept, ours_ms, None, ours_mib, None, moves_ms)
     wanted, loop_ms, loop_mib = measured(loop, hidden, kept, 1)
     if not agree(made.cpu(), wanted.cpu(), tokens):
         print(f"error: {name} at {tuple(hidden.shape)}, {kept} kept: the two do not agree", file=sys.stderr)
         raise SystemExit(1)
-    return Row(name, batch, tokens, kept, ours_ms, loop_ms, ours_mib, loop_mib)
+    return Row(name, batch, tokens, kept, ours_ms, loop_ms, ours_mib, loop_mib, moves_ms)
 
 
 def show(row: Row) -> str:
-    loop = "" if row.loop_ms is None else f"{row.loop_ms:10.1f} {row.loop_ms / row.ours_ms:8.1f}x {row.loop_mib:9.1f}"
-    return f"{row.operator:14} {row.batch:5} {row.tokens:6} {row.kept:5} {row.ours_ms:10.1f} {row.ours_mib:9.1f} {loop}"
+    empty = " " * 30
+    loop = (
+        empty if row.loop_ms is None else f"{row.loop_ms:10.1f} {row.loop_ms / row.ours_ms:8.1f}x {row.loop_mib:9.1f}"
+    )
+    moved = "" if row.moves_ms is None else f"{row.moves_ms:10.1f} {row.ours_ms / row.moves_ms:6.2f}x"
+    own = f"{row.ours_ms:10.1f} {row.ours_mib:9.1f}"
+    return f"{row.operator:14} {row.batch:5} {row.tokens:6} {row.kept:5} {own} {loop} {moved}".rstrip()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Operators against loops: time and peak memory.")
     parser.add_argument("--quick", action="store_true", help="576 tokens only")
+    parser.add_argument("--tokens", type=int, nargs="+", help="these numbers of tokens")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument(
@@ -248,9 +283,9 @@ def main() -> int:
     if device.type == "cuda":
         print(torch.cuda.get_device_name(device))
     print(f"width {chosen.width}, float32, on {device}; times are medians\n")
-    print("operator       batch tokens  kept    ours ms  peak MiB    loop ms  speed-up  peak MiB")
+    print("operator       batch tokens  kept    ours ms  peak MiB    loop ms  speed-up  peak MiB   moves ms   ours")
     rows: list[Row] = []
-    for tokens in (576,) if chosen.quick else (576, 2880):
+    for tokens in chosen.tokens or ((576,) if chosen.quick else (576, 2880)):
         for batch in (1, 8):
             hidden = torch.randn(batch, tokens, chosen.width, generator=torch.Generator().manual_seed(0)).to(device)
             for kept in (64, 192):
