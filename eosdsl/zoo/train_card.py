@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import torch
@@ -85,9 +86,7 @@ def readme(facts: Mapping[str, Any]) -> str:
 
 # {facts["name"]}
 
-{facts["what"]}, made with the code behind `eosdsl zoo train {facts["name"]}` so that token reduction has an accuracy to
-lose. It knows one small drawn world and nothing else: what it shows about a spec is evidence about that world, never
-about large models.
+{_introduction(facts)}
 
 - **Data**: {facts["data"]}. Test questions use images, glyphs and question templates that training has not.
 - **Seed**: {facts["seed"]}. **Licence**: Apache-2.0. The photographs and digits are not part of the weights.
@@ -106,6 +105,13 @@ image. Mean over the families that need the image (all but `prior`): **{facts["m
 
 The learning curves are in `zoo.json`.
 {_layers(facts.get("layers", ()))}"""
+
+
+def _introduction(facts: Mapping[str, Any]) -> str:
+    text = f"""{facts["what"]}, made with the code behind `eosdsl zoo train {facts["name"]}` so that token reduction
+    has an accuracy to lose. It knows one small drawn world and nothing else: what it shows about a spec is evidence
+    about that world, never about large models."""
+    return fill(" ".join(text.split()), 118)
 
 
 def _layers(use: Sequence[Mapping[str, Any]]) -> str:

@@ -160,6 +160,7 @@ def test_quarters_are_images_with_their_labels() -> None:
     assert torch.equal(parts[2], kinds[0, GRID // 2 :, : GRID // 2])
 
 
+@pytest.mark.slow
 def test_resuming_gives_the_weights_of_an_unbroken_run(tmp_path: Path) -> None:
     whole = Align(3, SHORT)
     assert run_stage(whole, tmp_path / "whole", 3, silent)
