@@ -39,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PY) -m pip install -qq --constraint constraints.txt --editable '.[dev,demo]'
 	@touch $@
 
-demo: $(READY) ## check, plan, compile and run two specs on a small LLaVA built here
+demo: $(READY) ## ask a small trained model full and reduced, then check, plan, compile and time two specs
 	@$(PY) -m eosdsl.demo
 
 test: lint test-fast ## all checks and all tests but the slow ones

@@ -15,6 +15,7 @@ from eosdsl.checking import check_source
 from eosdsl.cli.console import say, wants_color
 from eosdsl.cli.options import ColorMode
 from eosdsl.cost.plan import Plan, plan
+from eosdsl.demo.answers import BUDGET, MODEL, answer_sheet, answer_table, ask_pictures, save_pictures
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.parsing import parse_source
@@ -26,10 +27,12 @@ from eosdsl.run.steps import progress_bar, steps_of
 from eosdsl.run.table import comparison_table
 from eosdsl.source import SourceFile
 from eosdsl.views.plan_table import amount
+from eosdsl.writing import file_in_one_piece
 from eosdsl.zoo import small_llava
 
 PLANNED = "llava-1.5-7b"
 ROUNDS = 3
+SHEET = "answers.png"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,27 @@ def prepare_model(folder: Path, size: small_llava.Size = "small") -> Path:
     say(f"Building a small LLaVA in {folder}: a real model with random weights (366 MB) …")
     with _quiet_bars():
         return small_llava.build(folder, size=size)
+
+
+def show_answers(folder: Path) -> None:
+    """Ask the small trained model about five pictures, full and on 16 of its 144 tokens, and draw what it saw."""
+    from eosdsl.evaluating.loading import load
+
+    _heading(
+        f"{MODEL}, trained here, on pictures that it has not met; all of their tokens, and {BUDGET} by three methods"
+    )
+    with _quiet_bars():
+        shown = ask_pictures()
+        _, facts, _, processor = load(MODEL)
+    say(rendered([answer_table(shown, facts.visual_tokens or 0)], color=_colored(), width=100))
+    say("In brackets: wrong.")
+    pictures = save_pictures(shown, folder / "pictures")
+    with file_in_one_piece(folder / SHEET) as unfinished:
+        answer_sheet(shown, facts, processor.image_processor).save(unfinished)
+    say(f"\nThe pictures and the tokens that each answer was given from: {folder / SHEET}")
+    say("Ask again:")
+    say(f"  eosdsl run specs/methods/divprune.eos --set budget=16 --model {MODEL} \\")
+    say(f'    --image {pictures[0]} --prompt "{shown[0].question}"')
 
 
 def introduce(spec: DemoSpec, model: Path) -> None:

@@ -39,20 +39,20 @@ def overlay(
     Raises:
         SpecError: E0624 where tokens cannot be placed on the images.
     """
-    preparation = Preparation.of(image_processor)
     sheets: list[Image.Image] = []
     for place, (image, name) in enumerate(zip(images, names, strict=True)):
-        view = _view(preparation, image, facts)
+        view = view_of(image_processor, image, facts)
         steps = [_step(record, place, view, facts) for record in records]
         sheets.append(draw_overlay(image, view, steps, name))
     return stack_sheets(sheets)
 
 
-def _view(preparation: Preparation, image: Image.Image, facts: ModelFacts) -> ImageView:
+def view_of(image_processor: Any, image: Image.Image, facts: ModelFacts) -> ImageView:
+    """Where the visual tokens of a model lie on an image. Raises SpecError: E0624 where they lie on no fixed grid."""
     if facts.grid is None or facts.encoder is None:
         raise _unplaced(facts)
     merge = facts.projector.merge if facts.projector else 1
-    return preparation.view(image.width, image.height, facts.grid, facts.encoder.patch_size * merge)
+    return Preparation.of(image_processor).view(image.width, image.height, facts.grid, facts.encoder.patch_size * merge)
 
 
 def _step(record: StepRecord, place: int, view: ImageView, facts: ModelFacts) -> StepView:

@@ -33,7 +33,15 @@ class StepView:
     sizes: tuple[float, ...]
 
 
-def draw_overlay(image: Image.Image, view: ImageView, steps: Sequence[StepView], name: str = "before") -> Image.Image:
+def draw_overlay(
+    image: Image.Image,
+    view: ImageView,
+    steps: Sequence[StepView],
+    name: str = "before",
+    *,
+    columns: int | None = None,
+    legend: bool = True,
+) -> Image.Image:
     """The image as the model sees it, then one panel a step: survivors clear, the rest dimmed, merged ones tinted."""
     picture = image.convert("RGB")
     scale = _PANEL / max(picture.size)
@@ -42,7 +50,8 @@ def draw_overlay(image: Image.Image, view: ImageView, steps: Sequence[StepView],
         (f"{step.title}: {len(step.kept)} of {view.tokens} tokens", _step_panel(picture, view, step, scale))
         for step in steps
     ]
-    return _sheet(panels, merged=any(size > 1 for step in steps for size in step.sizes))
+    merged = any(size > 1 for step in steps for size in step.sizes)
+    return _sheet(panels, columns or _columns(len(panels)), merged if legend else None)
 
 
 def stack_sheets(sheets: Sequence[Image.Image]) -> Image.Image:
@@ -79,13 +88,17 @@ def _step_panel(picture: Image.Image, view: ImageView, step: StepView, scale: fl
     return panel
 
 
-def _sheet(panels: Sequence[tuple[str, Image.Image]], merged: bool) -> Image.Image:
-    columns = min(len(panels), 4 if len(panels) > 6 else 3)
+def _columns(panels: int) -> int:
+    return min(panels, 4 if panels > 6 else 3)
+
+
+def _sheet(panels: Sequence[tuple[str, Image.Image]], columns: int, merged: bool | None) -> Image.Image:
+    """Panels in rows, and a legend with or without merged tokens; none where `merged` is None."""
     rows = math.ceil(len(panels) / columns)
     width, height = panels[0][1].size
     sheet = Image.new(
         "RGB",
-        (columns * (width + _GAP) + _GAP, rows * (height + _TITLE) + _GAP + _LEGEND),
+        (columns * (width + _GAP) + _GAP, rows * (height + _TITLE) + _GAP + (0 if merged is None else _LEGEND)),
         _PAPER,
     )
     pen = ImageDraw.Draw(sheet)
@@ -94,7 +107,8 @@ def _sheet(panels: Sequence[tuple[str, Image.Image]], merged: bool) -> Image.Ima
         top = (i // columns) * (height + _TITLE) + _TITLE
         pen.text((left, top - 10), title, fill=_INK, font=_fitting(title, width), anchor="ls")
         sheet.paste(panel, (left, top))
-    _legend(pen, (_GAP, sheet.height - _LEGEND // 2), merged)
+    if merged is not None:
+        _legend(pen, (_GAP, sheet.height - _LEGEND // 2), merged)
     return sheet
 
 
