@@ -78,6 +78,7 @@ baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 
 	$(PY) -m eosdsl.evaluating.baselines build/baselines-$(QUESTIONS) docs
 
 pictures: $(READY) ## draw the pictures of the README again
+	@$(PY) -c 'from eosdsl.demo.answers import answer_sheet, ask_pictures; answer_sheet(ask_pictures()).save("docs/images/answers.jpg", quality=82)'
 	@$(PY) -c 'from eosdsl.zoo.small_llava import ensure; ensure("demo/small-llava")'
 	$(VENV)/bin/eosdsl run specs/tutorial/one_line.eos --model demo/small-llava --rounds 1 --overlay docs/images/one_line.jpg \
 		--image "$$($(PY) -c 'from eosdsl.demo.photographs import photograph_path; print(photograph_path())')" --prompt "What animal is this?"

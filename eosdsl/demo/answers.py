@@ -48,13 +48,22 @@ class Shown:
         return self.example.question.removeprefix("look : ").removeprefix("tell me : ").replace(" please ?", " ?")
 
 
-def ask_pictures() -> list[Shown]:
+@dataclass(frozen=True)
+class Gallery:
+    """Everything that was asked, and what drawing it takes."""
+
+    shown: tuple[Shown, ...]
+    facts: ModelFacts
+    image_processor: Any
+
+
+def ask_pictures() -> Gallery:
     """The five questions to the full model and on each method's tokens."""
     import eosdsl
     from eosdsl.evaluating.loading import load
     from eosdsl.lowering.record import record
 
-    _, _, model, processor = load(MODEL)
+    _, facts, model, processor = load(MODEL)
     asked = [family(name).example("test", 0, number) for name, number in PICTURES]
     inputs = [prepare(processor, one.question, [Image.fromarray(one.images[0])]) for one in asked]
     full = [_answer(model, processor, one) for one in inputs]
@@ -65,7 +74,8 @@ def ask_pictures() -> list[Shown]:
                 with record(compiled) as noted:
                     answer = _answer(model, processor, one)
                 found[method] = answer, noted[0].images[0].kept
-    return [Shown(*one) for one in zip(asked, full, reduced, strict=True)]
+    shown = tuple(Shown(*one) for one in zip(asked, full, reduced, strict=True))
+    return Gallery(shown, facts, processor.image_processor)
 
 
 def program_of(method: str) -> DiscreteProgram | RelaxedProgram:
@@ -74,12 +84,12 @@ def program_of(method: str) -> DiscreteProgram | RelaxedProgram:
     return parse_source(source, settings={"budget": BUDGET})
 
 
-def answer_table(shown: Sequence[Shown], tokens: int) -> Table:
+def answer_table(gallery: Gallery) -> Table:
     """A row a question; a wrong answer stands in brackets."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("question", f"all {tokens} tokens", *METHODS):
+    for name in ("question", f"all {gallery.facts.visual_tokens} tokens", *METHODS):
         table.add_column(name, overflow="fold")
-    for one in shown:
+    for one in gallery.shown:
         answers = [one.full, *(answer for answer, _ in one.reduced.values())]
         table.add_row(one.question, *(_marked(answer, one.example.answer) for answer in answers))
     return table
@@ -94,18 +104,18 @@ def save_pictures(shown: Sequence[Shown], folder: Path) -> list[Path]:
     return paths
 
 
-def answer_sheet(shown: Sequence[Shown], facts: ModelFacts, image_processor: Any) -> Image.Image:
+def answer_sheet(gallery: Gallery) -> Image.Image:
     """A row a question: the picture as the model sees it, then what each method leaves of it and what is said then."""
     rows: list[Image.Image] = []
-    for one in shown:
+    for one in gallery.shown:
         picture = Image.fromarray(one.example.images[0])
         steps = [
             StepView(_said(method, answer, one.example.answer), kept, (1.0,) * len(kept))
             for method, (answer, kept) in one.reduced.items()
         ]
         title = f"{one.question} {one.full}"
-        view = view_of(image_processor, picture, facts)
-        rows.append(draw_overlay(picture, view, steps, title, columns=4, legend=one is shown[-1]))
+        view = view_of(gallery.image_processor, picture, gallery.facts)
+        rows.append(draw_overlay(picture, view, steps, title, columns=4, legend=one is gallery.shown[-1]))
     sheet = stack_sheets(rows)
     return sheet.resize((round(sheet.width * _SHRUNK), round(sheet.height * _SHRUNK)), Image.Resampling.LANCZOS)
 

@@ -73,23 +73,18 @@ def prepare_model(folder: Path, size: small_llava.Size = "small") -> Path:
 
 def show_answers(folder: Path) -> None:
     """Ask the small trained model about five pictures, full and on 16 of its 144 tokens, and draw what it saw."""
-    from eosdsl.evaluating.loading import load
-
-    _heading(
-        f"{MODEL}, trained here, on pictures that it has not met; all of their tokens, and {BUDGET} by three methods"
-    )
+    _heading(f"{MODEL} on pictures that it has not met: all of their tokens, and {BUDGET} by three methods")
     with _quiet_bars():
-        shown = ask_pictures()
-        _, facts, _, processor = load(MODEL)
-    say(rendered([answer_table(shown, facts.visual_tokens or 0)], color=_colored(), width=100))
+        gallery = ask_pictures()
+    say(rendered([answer_table(gallery)], color=_colored(), width=100))
     say("In brackets: wrong.")
-    pictures = save_pictures(shown, folder / "pictures")
+    pictures = save_pictures(gallery.shown, folder / "pictures")
     with file_in_one_piece(folder / SHEET) as unfinished:
-        answer_sheet(shown, facts, processor.image_processor).save(unfinished)
+        answer_sheet(gallery).save(unfinished)
     say(f"\nThe pictures and the tokens that each answer was given from: {folder / SHEET}")
     say("Ask again:")
     say(f"  eosdsl run specs/methods/divprune.eos --set budget=16 --model {MODEL} \\")
-    say(f'    --image {pictures[0]} --prompt "{shown[0].question}"')
+    say(f'    --image {pictures[0]} --prompt "{gallery.shown[0].question}"')
 
 
 def introduce(spec: DemoSpec, model: Path) -> None:

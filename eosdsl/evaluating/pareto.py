@@ -22,7 +22,7 @@ COLOURS = ("#4c78a8", "#f28e2b", "#59a14f", "#b07aa1", "#e15759", "#76b7b2", "#9
 CONTROLS = ("random", "uniform", "downsample", "lowres", "pooling")
 _LEAST = 1 / 256
 _LABELS = 13
-"""Pixels between names at the right edge."""
+"""Pixels between names at the right edge, fewer where there are too many for that."""
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #222 }
@@ -159,13 +159,27 @@ def _methods(found: Sequence[Spot], plane: _Plane) -> Iterator[str]:
 
 
 def _names(labels: Sequence[tuple[float, str, str]]) -> Iterator[str]:
-    """Names at the right edge, each near its last point, none over another."""
-    y = float(TOP)
-    for wanted, name, colour in sorted(labels):
-        y = max(y, min(wanted, HEIGHT - BOTTOM - _LABELS))
-        yield f'<circle cx="{WIDTH - RIGHT + 24}" cy="{y - 4:.1f}" r="4" fill="{colour}"/>'
-        yield f'<text x="{WIDTH - RIGHT + 34}" y="{y:.1f}">{escape(name)}</text>'
-        y += _LABELS
+    """Names at the right edge, each near its last point, none over another, none outside."""
+    step = min(_LABELS, (HEIGHT - BOTTOM - TOP) / max(len(labels), 1))
+    size = min(12.0, step)
+    for y, (_, name, colour) in zip(_places([one[0] for one in sorted(labels)], step), sorted(labels), strict=True):
+        yield f'<circle cx="{WIDTH - RIGHT + 24}" cy="{y - 4:.1f}" r="{size / 3:.1f}" fill="{colour}"/>'
+        yield (
+            f'<text class="name" style="font-size:{size:.1f}px" x="{WIDTH - RIGHT + 34}" y="{y:.1f}">'
+            f"{escape(name)}</text>"
+        )
+
+
+def _places(wanted: Sequence[float], step: float) -> list[float]:
+    """Rising heights, `step` apart at least, near those wanted and above the lower edge."""
+    places: list[float] = []
+    for one in wanted:
+        places.append(max(one, places[-1] + step if places else TOP))
+    lowest = float(HEIGHT - BOTTOM)
+    for at in reversed(range(len(places))):
+        places[at] = min(places[at], lowest)
+        lowest = places[at] - step
+    return places
 
 
 def _cited(cited: Sequence[Published], plane: _Plane) -> Iterator[str]:

@@ -231,6 +231,8 @@ def _open(hole: Open) -> str:
 def _quantity(quantity: Quantity) -> str:
     if quantity.unit == "ratio":
         return _ratio(quantity.value)
+    if quantity.unit == "tokens" and quantity.value == 1:
+        return "1 token"
     return _number(quantity.value) + _UNITS.get(quantity.unit, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_stage_shows_itself(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     demo(folder, size="tiny")
     shown = capsys.readouterr().out
+    assert re.search(r"what does this picture show \? +cat +cat +cat +cat", shown)
+    assert "divprune" in shown
     for wanted in ("Building", "fastv.eos", "one_line.eos", "check:", "plan:", "compile:", "visual tokens held by"):
         assert wanted in shown
     for row in ("layers 0..1", "mean over layers", "FLOPs of prefill", "prefill, measured", "KV cache after it"):
@@ -33,6 +36,10 @@ def test_every_stage_shows_itself(folder: Path, capsys: pytest.CaptureFixture[st
     assert one_line.height > fastv.height  # seven steps against one
     for name in ("fastv", "one_line"):
         assert {"operator.eos", "plan.json", "graph.py"} <= {file.name for file in (folder / name).iterdir()}
+
+    sheet = Image.open(folder / "answers.png")
+    assert sheet.width > 1000 and sheet.height > 1300  # five rows of four panels
+    assert len(list((folder / "pictures").iterdir())) == 5
 
     weights = folder / "small-llava" / "model.safetensors"
     written = weights.stat().st_mtime_ns

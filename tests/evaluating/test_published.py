@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
-from eosdsl.evaluating.pareto import Spot, front
+from eosdsl.evaluating.pareto import BOTTOM, HEIGHT, TOP, Spot, _names, front  # pyright: ignore[reportPrivateUsage]
 from eosdsl.evaluating.published import NAMES, TABLE, published
 from eosdsl.resources import resource
 
@@ -34,3 +35,14 @@ def test_the_front_is_what_none_beats() -> None:
 
     found = [spot(1.0, 1.0), spot(0.25, 0.9), spot(0.25, 0.8), spot(0.5, 0.85), spot(0.1, 0.4)]
     assert [(one.share, one.height) for one in front(found)] == [(0.1, 0.4), (0.25, 0.9), (1.0, 1.0)]
+
+
+@pytest.mark.parametrize("number", [1, 5, 46])
+def test_names_stay_inside_and_apart(number: int) -> None:
+    """However many methods there are, and where all of their points lie at the lower edge."""
+    drawn = "".join(_names([(HEIGHT - BOTTOM - 3.0, f"method{place}", "#000") for place in range(number)]))
+    found = [(float(y), float(size)) for size, y in re.findall(r'font-size:([\d.]+)px" x="\d+" y="([\d.]+)"', drawn)]
+    assert len(found) == number
+    assert TOP <= found[0][0] and found[-1][0] <= HEIGHT - BOTTOM
+    for (above, _), (below, size) in zip(found, found[1:], strict=False):
+        assert below - above >= size - 0.2
