@@ -102,7 +102,7 @@ def _amount(amount: Amount) -> str:
     if isinstance(amount.value, Open):
         return "?"
     shown = spell_value(amount.value)
-    return ("1 token" if shown == "1 tokens" else shown) + of
+    return shown + of
 
 
 def _regime(group: Group) -> tuple[str, str]:

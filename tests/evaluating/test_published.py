@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -43,6 +44,6 @@ def test_names_stay_inside_and_apart(number: int) -> None:
     drawn = "".join(_names([(HEIGHT - BOTTOM - 3.0, f"method{place}", "#000") for place in range(number)]))
     found = [(float(y), float(size)) for size, y in re.findall(r'font-size:([\d.]+)px" x="\d+" y="([\d.]+)"', drawn)]
     assert len(found) == number
-    assert TOP <= found[0][0] and found[-1][0] <= HEIGHT - BOTTOM
-    for (above, _), (below, size) in zip(found, found[1:], strict=False):
+    assert found[0][0] >= TOP and found[-1][0] <= HEIGHT - BOTTOM
+    for (above, _), (below, size) in pairwise(found):
         assert below - above >= size - 0.2
