@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,22 @@ def test_the_client_starts_the_server_and_says_when_it_cannot(broken: bool, tmp_
     assert seen["commands"] == ["eosdsl.restart"]
     assert seen["stopped"]
     assert ["pip install 'eosdsl[lsp]'" in text for text in seen["errors"]] == ([True] if broken else [])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(NODE is None or shutil.which("npm") is None, reason="node and npm are not installed")
+def test_the_folder_packages(tmp_path: Path) -> None:
+    """As docs/editors.md says it, in a copy: the package holds the client that the extension starts, and every part."""
+    folder = tmp_path / "vscode"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("node_modules", "*.vsix"))
+    fetched = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
+    if fetched.returncode:
+        pytest.skip(f"npm cannot install the packaging tool here: {fetched.stderr[-200:]}")
+    made = subprocess.run(["npm", "run", "package"], cwd=folder, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    with zipfile.ZipFile(folder / f"eosdsl-{PACKAGE['version']}.vsix") as package:
+        names = set(package.namelist())
+    parts = ("package.json", "extension.js", "syntaxes/eos.tmLanguage.json", "snippets/eos.json")
+    parts += ("language-configuration.json", "node_modules/vscode-languageclient/package.json")
+    assert {f"extension/{part}" for part in parts} <= names

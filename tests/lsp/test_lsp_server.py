@@ -31,6 +31,8 @@ async def client(request: pytest.FixtureRequest, lsp_client: LanguageClient, tmp
         lsp.InitializeParams(capabilities=capabilities, root_uri=uris.from_fs_path(str(tmp_path)))
     )
     assert result.capabilities.position_encoding == lsp.PositionEncodingKind.Utf16
+    sync = result.capabilities.text_document_sync
+    assert isinstance(sync, lsp.TextDocumentSyncOptions) and sync.change is lsp.TextDocumentSyncKind.Full
     yield
     await lsp_client.shutdown_session()
 
