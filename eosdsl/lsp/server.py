@@ -33,8 +33,8 @@ class EosServer(LanguageServer):
     """Keeps what is known of every open text until it changes."""
 
     def __init__(self) -> None:
-        # whole texts: pygls applies changes of ranges by str.splitlines, which takes form feeds and U+2028 for line ends
-        # that the protocol does not count, so such a text would drift from what the editor shows
+        # whole texts: pygls applies changes of ranges by str.splitlines, which takes form feeds and U+2028 for line
+        # ends that the protocol does not count, so such a text would drift from what the editor shows
         super().__init__("eosdsl", __version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
         self.settings: Settings = DEFAULTS
         self.known: dict[str, tuple[str, Document]] = {}
