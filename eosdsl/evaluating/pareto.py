@@ -21,6 +21,8 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 250, 70, 60
 COLOURS = ("#4c78a8", "#f28e2b", "#59a14f", "#b07aa1", "#e15759", "#76b7b2", "#9c755f", "#bab0ac", "#d4a017", "#af3c6b")
 CONTROLS = ("random", "uniform", "downsample", "lowres", "pooling")
 _LEAST = 1 / 256
+_NAMED = 16
+"""Cited points with names: more would lie over each other."""
 _LABELS = 13
 """Pixels between names at the right edge, fewer where there are too many for that."""
 
@@ -183,10 +185,10 @@ def _places(wanted: Sequence[float], step: float) -> list[float]:
 
 
 def _cited(cited: Sequence[Published], plane: _Plane) -> Iterator[str]:
+    """Hollow diamonds; with their names beside them where there are few, else under the pointer only."""
     for one in cited:
         x, y = plane.x(one.share), plane.y(one.relative)
         tip = f"published: {one.method} at {one.tokens} of 576, {one.relative:.1%}. {one.source}"
-        yield (
-            f'<path class="cited" d="M{x:.1f} {y - 6:.1f} l6 6 l-6 6 l-6 -6 z"><title>{escape(tip)}</title></path>'
-            f'<text class="cited-name" x="{x + 8:.1f}" y="{y + 3:.1f}">{escape(one.method)}</text>'
-        )
+        yield f'<path class="cited" d="M{x:.1f} {y - 6:.1f} l6 6 l-6 6 l-6 -6 z"><title>{escape(tip)}</title></path>'
+        if len(cited) <= _NAMED:
+            yield f'<text class="cited-name" x="{x + 8:.1f}" y="{y + 3:.1f}">{escape(one.method)}</text>'
