@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
+from eosdsl.cli.console import complain, say, settings_of, spec_source, table_width, wants_color, writes_blocks
 from eosdsl.cli.exits import exit_code
 from eosdsl.cli.options import (
     AllowOutside,
@@ -84,9 +84,7 @@ def command(
     folder = (
         Path(out) if out is not None else Path(f"{compiled.program.name}-{Path(compiled.schedule.model.name).name}")
     )
-    compiled.save_pretrained(folder)
-    for form in dict.fromkeys(emit or ()):
-        _emit(compiled, form, folder)
+    _save(compiled, folder, emit or ())
     if not quiet:
         say(_summary(compiled, folder, color))
     if warnings and not quiet:
@@ -95,18 +93,22 @@ def command(
         raise typer.Exit(code)
 
 
-def _emit(compiled: Compiled, form: Emitted, folder: Path) -> None:
+def _save(compiled: Compiled, folder: Path, forms: Iterable[Emitted]) -> None:
+    """Write the folder with the forms asked for; where one of them fails, there is no folder."""
+    from eosdsl.lowering.artefact import save
     from eosdsl.lowering.export import export_onnx, export_torch
-    from eosdsl.serving.vllm_module import vllm_module
-    from eosdsl.writing import write_text
 
-    if form is Emitted.TORCH_EXPORT:
-        export_torch(compiled, folder / "prefill.pt2")
-    elif form is Emitted.ONNX:
-        export_onnx(compiled, folder / "prefill.onnx")
-    elif form is Emitted.VLLM:
-        text = vllm_module(compiled.program, compiled.schedule)
-        write_text(folder / "vllm_retention.py", text)
+    def retention(path: Path) -> None:
+        from eosdsl.serving.vllm_module import vllm_module
+
+        path.write_text(vllm_module(compiled.program, compiled.schedule), encoding="utf-8")
+
+    files: dict[Emitted, tuple[str, Callable[[Path], None]]] = {
+        Emitted.TORCH_EXPORT: ("prefill.pt2", lambda path: export_torch(compiled, path)),
+        Emitted.ONNX: ("prefill.onnx", lambda path: export_onnx(compiled, path)),
+        Emitted.VLLM: ("vllm_retention.py", retention),
+    }
+    save(compiled, folder, others=dict(files[form] for form in forms if form in files))
 
 
 def _compiled(
@@ -133,17 +135,7 @@ def _compiled(
 def _summary(compiled: Compiled, folder: Path, color: ColorMode) -> str:
     from eosdsl.views.plan_table import plan_table
 
-    width = min(max(shutil.get_terminal_size((80, 24)).columns, 72), 100)
     table = plan_table(
-        compiled.plan, color=wants_color(color, sys.stdout), width=width, ascii_only=not _writes_blocks()
+        compiled.plan, color=wants_color(color, sys.stdout), width=table_width(), ascii_only=not writes_blocks()
     )
     return f"{table}\n\nwritten to {folder}/: {', '.join(sorted(p.name for p in folder.iterdir()))}"
-
-
-def _writes_blocks() -> bool:
-    """Whether standard output can write the characters of the bars and lines."""
-    try:
-        "█─²".encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,20 @@ def settings_of(pairs: Sequence[str] | None) -> dict[str, str]:
 def missing_package(name: str, purpose: str) -> SpecError:
     """The error for an optional package that a command needs."""
     return SpecError([error("E0698", f"{purpose} needs the package {name}", helps=(f"pip install {name}",))])
+
+
+def table_width() -> int:
+    """Columns of the terminal, between 72 and 100; 80 where there is none."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, 72), 100)
+
+
+def writes_blocks() -> bool:
+    """Whether standard output can write the characters of the bars and lines."""
+    try:
+        "█─²".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def close_quietly() -> None:

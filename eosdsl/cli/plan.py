@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eosdsl.cli.console import complain, say, settings_of, spec_source, wants_color
+from eosdsl.cli.console import complain, say, settings_of, spec_source, table_width, wants_color, writes_blocks
 from eosdsl.cli.exits import exit_code
 from eosdsl.cli.options import AllowOutside, Color, ColorMode, Quiet, Settings, Spec, StdinFilename, Verbose
 from eosdsl.cli.warned import warnings_of
@@ -85,7 +84,7 @@ def command(
         say(made.to_json().rstrip())
     else:
         paint = wants_color(color, sys.stdout)
-        say(plan_table(made, color=paint, width=_width(), ascii_only=not _writes_blocks()))
+        say(plan_table(made, color=paint, width=table_width(), ascii_only=not writes_blocks()))
     if table is not None and output_format is PlanFormat.TEXT and not serving:
         say(_predicted(made))
     shown = [d for d in found if d.is_error or not quiet]
@@ -120,17 +119,3 @@ def _findings(source: SourceFile, model: str, settings: dict[str, str], allow_ou
     from eosdsl.cost.expect import UNMEASURED, UNMET
 
     return warnings_of(source, model, settings, allow_outside=allow_outside, let_pass=(UNMET, UNMEASURED))
-
-
-def _width() -> int:
-    """Columns of the terminal, between 72 and 100; 80 where there is none."""
-    return min(max(shutil.get_terminal_size((80, 24)).columns, 72), 100)
-
-
-def _writes_blocks() -> bool:
-    """Whether standard output can write the characters of the bars and lines."""
-    try:
-        "█─²".encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -34,7 +34,7 @@ from eosdsl.syntax.format import format_text
 from eosdsl.writing import folder_in_one_piece
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FORMAT = 1
 CONFIG = "eos_config.json"
@@ -56,14 +56,21 @@ class Artefact(BaseModel):
     sha256: dict[str, str]
 
 
-def save(compiled: Compiled, folder: Path, results: Mapping[str, Any] | None = None) -> None:
+def save(
+    compiled: Compiled,
+    folder: Path,
+    results: Mapping[str, Any] | None = None,
+    others: Mapping[str, Callable[[Path], None]] | None = None,
+) -> None:
     """Write the folder in one piece: what is there is whole, and what was there stays if writing fails.
 
     results: what was measured, as JSON takes it; goes into `results.json` and the model card.
+    others: further files by name, each with what writes it to a path; they are not hashed (an export may hold a model's
+    weights), and where one of them fails, nothing is written.
 
     Raises:
         SpecError: E060x where the folder cannot be written (a full disk, say), E0608 where it holds something else,
-            E0659 where the results are not JSON.
+            E0659 where the results are not JSON; whatever `others` raise.
     """
     schedule = compiled.schedule
     versions = {
@@ -100,6 +107,8 @@ def save(compiled: Compiled, folder: Path, results: Mapping[str, Any] | None = N
         for name, text in files.items():
             (unfinished / name).write_bytes(text.encode())
         (unfinished / CONFIG).write_bytes((config.model_dump_json(indent=2) + "\n").encode())
+        for name, write in (others or {}).items():
+            write(unfinished / name)
 
 
 def load(

@@ -96,3 +96,20 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "STEP = 'retain 25% by norm" in Path("out/vllm_retention.py").read_text()
     refused = run(app, ["compile", "late.eos", "--model", "llava", "--out", "late", "--emit", "vllm"])
     assert refused.exit_code == 1 and "E0455" in refused.output
+    assert not Path("late").exists()
+
+
+def test_a_form_that_fails_leaves_the_folder_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All forms are written beside the folder, which is renamed once."""
+    monkeypatch.chdir(tmp_path)
+    Path("fit.eos").write_text("operator fit\nat input: retain 25% by norm\n")
+    asked = ["compile", "fit.eos", "--model", "llava", "--out", "out", "-q", "--emit", "vllm"]
+    run = CliRunner().invoke
+    assert run(app, asked).exit_code in (0, 1)
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert "vllm_retention.py" in before
+    for form in ("onnx", "torch-export"):
+        refused = run(app, [*asked, "--emit", form])
+        assert refused.exit_code == 1 and "E0435" in refused.output, refused.output
+        assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.eos", "out"]
