@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines pictures clean
+.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines versions pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 
 		--questions $(QUESTIONS) --batch 25 --max-new-tokens 8 --rounds 1 --compare published \
 		--out build/baselines-$(QUESTIONS)
 	$(PY) -m eosdsl.evaluating.baselines build/baselines-$(QUESTIONS) docs
+
+# Each in an environment of its own in build/versions; `make versions VERSIONS="5.20.0 5.22.0"` names others.
+versions: $(READY) ## the tests that matter on the oldest and the newest transformers that are taken
+	$(PY) tests/packaging/versions.py $(VERSIONS)
 
 pictures: $(READY) ## draw the pictures of the README again
 	@$(PY) -c 'from eosdsl.demo.answers import answer_sheet, ask_pictures; answer_sheet(ask_pictures()).save("docs/images/answers.jpg", quality=82)'

@@ -40,7 +40,11 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'eosdsl' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    value = getattr(import_module(module), attribute)
+    try:
+        value = getattr(import_module(module), attribute)
+    except ImportError:
+        import_module("eosdsl.lowering.versions").refuse_version()  # names may be missing in other versions
+        raise
     globals()[name] = value
     return value
 

@@ -22,6 +22,7 @@ CODES = {
 
 def report_failure(problem: Exception, color: ColorMode, *, verbose: bool) -> int:
     """Say what went wrong. The exit code: 1 for findings in a spec, 2 where a command could not run."""
+    problem = _of_another_version(problem)
     if isinstance(problem, SpecError):
         complain(problem.diagnostics, problem.source, color)
         return max(exit_code(problem.diagnostics), 1)
@@ -31,6 +32,19 @@ def report_failure(problem: Exception, color: ColorMode, *, verbose: bool) -> in
         traceback.print_exception(problem)
     complain([os_error_diagnostic(problem) if isinstance(problem, OSError) else _internal(problem)], None, color)
     return COULD_NOT_RUN
+
+
+def _of_another_version(problem: Exception) -> Exception:
+    """The reason for a missing name, where it is that the installed transformers is not supported."""
+    if not isinstance(problem, ImportError) or not str(problem.name).startswith("transformers"):
+        return problem
+    from eosdsl.lowering.versions import refuse_version
+
+    try:
+        refuse_version()
+    except SpecError as refused:
+        return refused
+    return problem
 
 
 def _internal(problem: Exception) -> Diagnostic:

@@ -13,6 +13,7 @@ from typing import Any
 
 from eosdsl.evaluating.asking import Panel
 from eosdsl.evaluating.sides import Side
+from eosdsl.lowering.cache_name import cache_of
 from eosdsl.run.clock import Timing, time_generate
 from eosdsl.tasks.base import Example
 
@@ -74,4 +75,4 @@ def _cache(panel: Panel, side: Side, examples: Sequence[Example]) -> int:
         out = panel.model.generate(
             **inputs, max_new_tokens=1, do_sample=False, num_beams=1, return_dict_in_generate=True
         )
-    return sum(int(layer.keys.nbytes + layer.values.nbytes) for layer in out.past_key_values.layers)
+    return sum(int(layer.keys.nbytes + layer.values.nbytes) for layer in cache_of(out).layers)

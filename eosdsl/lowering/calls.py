@@ -17,6 +17,7 @@ from eosdsl.lowering.anatomy import MODALITIES, Anatomy
 from eosdsl.lowering.arrivals import arrival_of, as_the_model_takes_them, note_of
 from eosdsl.lowering.attending import blocks_of
 from eosdsl.lowering.cache import refuse_cache, refuse_static
+from eosdsl.lowering.cache_name import CACHE, by_its_name
 from eosdsl.lowering.forward import ENTRY, Entry
 from eosdsl.lowering.generating import prompt_rows
 from eosdsl.lowering.images import Layout, read_layout
@@ -77,10 +78,10 @@ def entering(
 
 def _by_name(vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     if not args:
-        return dict(kwargs)
+        return by_its_name(dict(kwargs))
     parameters = signature(vlm.forward).parameters.values()
     names = [p.name for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
-    return {**dict(zip(names, args, strict=False)), **kwargs}
+    return by_its_name({**dict(zip(names, args, strict=False)), **kwargs})
 
 
 def _encoded(call: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _blocks(anatomy: Anatomy, call: dict[str, Any], layout: Layout | None) -> Te
     """Which rows of the call see each other in both directions. Raises SpecError (E0431) where it must say, and does
     not.
     """
-    attending, kinds, cache = anatomy.attending, call.get("token_type_ids"), call.get("past_key_values")
+    attending, kinds, cache = anatomy.attending, call.get("token_type_ids"), call.get(CACHE)
     if attending.blocks != "prefix":
         blocks = blocks_of(attending, kinds)
         return None if blocks is None else blocks[:, -call["input_ids"].shape[1] :]
@@ -125,7 +126,7 @@ def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | 
     encoded = _encoded(call)
     if not encoded:
         return None
-    cached = call.get("past_key_values") is not None
+    cached = call.get(CACHE) is not None
     layout = read_layout(
         call["input_ids"],
         call.get("attention_mask"),
@@ -164,12 +165,12 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> No
     unknown = [name for name, value in call.items() if value is not None and name not in known]
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
-    cache = call.get("past_key_values")
+    cache = call.get(CACHE)
     if not anatomy.attending.plain:
         refuse_static(cache)
     slides = anatomy.attending.window is not None
     _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), cache, slides=slides)
-    if anatomy.config._attn_implementation == "flex_attention" and isinstance(call.get("past_key_values"), StaticCache):
+    if anatomy.config._attn_implementation == "flex_attention" and isinstance(call.get(CACHE), StaticCache):
         refuse("E0433", "flex attention does not work with a static cache", 'use attn_implementation="sdpa"')
 
 

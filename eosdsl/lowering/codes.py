@@ -100,6 +100,13 @@ CODES: dict[str, tuple[str, str]] = {
         "known ahead by what the embeddings themselves say: `norm`, `position`, `random`, `diverse`, `dpp` and their "
         "like. The message says what does not fit.\n",
     ),
+    "E0456": (
+        "this version of transformers is not supported",
+        "Compiling reaches into models: visual features are handed over by `mm_encoder_outputs`, which models take "
+        "from 5.18 on, and layers, masks and caches are called by the names that 5.x has. Another version would fail "
+        "somewhere inside, or worse, be wrong, so it is refused first. `eosdsl check` and `plan` need no transformers. "
+        "The message says which versions are taken; `docs/models.md` which were tried.\n",
+    ),
     "E0457": (
         "the layers lie on several devices",
         "A reduction hands masks, positions and sizes from layer to layer, and a score reads keys of the layer in "

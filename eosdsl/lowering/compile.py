@@ -22,6 +22,7 @@ from eosdsl.lowering.build import Lowered, build
 from eosdsl.lowering.encoder import Encoder, EncoderAttachment, lower, take_apart
 from eosdsl.lowering.loading import load_model
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
+from eosdsl.lowering.versions import refuse_version
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
@@ -171,14 +172,13 @@ def compile(
     Args:
         program: a program, a path to an `.eos` file, or its text.
         model: a transformers vision-language model, or what `eosdsl.lowering.loading.load_model` takes: a shipped
-        name (then
-            without weights, on the meta device), a folder, a hub id.
+            name (then without weights, on the meta device), a folder, a hub id.
         dtype, device: for a model that is loaded here.
 
     Raises:
         SpecError: whatever is wrong with the spec, its match with the model (E03xx, E04xx), its expectations, or the
-        loading
-            of the model (E06xx). The model is then left as it was.
+            loading of the model (E06xx); E0456 for a version of transformers that is not supported. The model is then
+            left as it was.
     """
     spec, source = read_program(program)
     return compile_program(spec, model, source=source, dtype=dtype, device=device)
@@ -193,6 +193,7 @@ def compile_program(
     device: torch.device | str | None = None,
 ) -> Compiled:
     """As `compile`, for a program that has been parsed from `source`."""
+    refuse_version()
     given = isinstance(model, nn.Module)
     known = facts(whole_model(model) if given else model)
     schedule = bound(program, known, source)

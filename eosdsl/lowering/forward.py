@@ -16,6 +16,7 @@ from transformers.utils.output_capturing import capture_outputs
 from eosdsl.lowering.attending import Attending
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
+from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.images import Grid, Images, Layout
 from eosdsl.lowering.late import AddLate, Late, all_rows, by_image
 from eosdsl.lowering.masks import READY, entering_mask
@@ -56,6 +57,7 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         use_cache: bool | None = None,
         **kwargs: Any,
     ) -> BaseModelOutputWithPast:
+        cache = kwargs.pop(CACHE, past_key_values)
         if first_site is not None and ENTRY not in kwargs:
             refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
         entry = kwargs.pop(ENTRY, Entry())
@@ -65,23 +67,22 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         if inputs_embeds is None:
             inputs_embeds = self.embed_tokens(input_ids)
         assert inputs_embeds is not None
-        if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.config)
+        if use_cache and cache is None:
+            cache = DynamicCache(config=self.config)
         if first_site is not None:
-            prepare_cache(past_key_values, first_site, len(self.layers), slides=lowered.attending.window is not None)
-        stream = entering_stream(
-            self, lowered.attending, inputs_embeds, attention_mask, position_ids, past_key_values, entry
-        )
+            prepare_cache(cache, first_site, len(self.layers), slides=lowered.attending.window is not None)
+        stream = entering_stream(self, lowered.attending, inputs_embeds, attention_mask, position_ids, cache, entry)
         if layout is not None:
-            stream = with_images(replace(stream, earlier=rows_before(past_key_values)), layout)
+            stream = with_images(replace(stream, earlier=rows_before(cache)), layout)
         stream, late = with_late(stream, kwargs)
-        called_with = layer_arguments(stream, past_key_values, use_cache)
+        called_with = layer_arguments(stream, cache, use_cache)
         if has_late:
             called_with["late"] = late
         if first_site is not None:
             called_with["stream"] = stream
         hidden = graph(inputs_embeds, **called_with)
-        return BaseModelOutputWithPast(last_hidden_state=hidden, past_key_values=past_key_values)
+        held: dict[str, Any] = {CACHE: cache}
+        return BaseModelOutputWithPast(last_hidden_state=hidden, **held)
 
     return forward
 

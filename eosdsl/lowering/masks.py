@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 
 from eosdsl.lowering.attending import FULL, SLIDING, Attending, Overlay, overlay
+from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
 
@@ -56,7 +57,7 @@ def entering_mask(
             config=config,
             inputs_embeds=hidden,
             attention_mask=given,
-            past_key_values=cache,
+            **{CACHE: cache},
             position_ids=position_ids,
         )
         for kind in kinds
@@ -93,7 +94,7 @@ def segment_mask(
         config=config,
         inputs_embeds=hidden,
         attention_mask=None if keep is None else F.pad(keep, (offset, 0)),
-        past_key_values=cache,
+        **{CACHE: cache},
         layer_idx=first,
         # `keep` is None unless some row is padding: asking whether a mask is needed would only wait for the device
         allow_is_causal_skip=keep is None and bias is None,

@@ -27,7 +27,10 @@ def incoming(position_ids: Tensor) -> tuple[Tensor, Tensor | None]:
 def rotation(rotary: nn.Module, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Rotary embeddings (cos, sin), each [1 or B, L, head width], of rows at these positions."""
     rope: Any = rotary
-    cos, sin = rope(hidden, position_ids=positions if positions.ndim == 2 else positions.movedim(-1, 0))
+    axes_first = positions.movedim(-1, 0) if positions.ndim == 3 else positions
+    if positions.ndim == 2 and hasattr(rotary, "mrope_section"):
+        axes_first = positions.expand(3, *positions.shape)  # some versions do so themselves, 5.18 does not
+    cos, sin = rope(hidden, position_ids=axes_first)
     return cos, sin
 
 

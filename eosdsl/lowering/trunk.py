@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from eosdsl.lowering.attending import CAUSAL, Attending
+from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.late import AddLate
 
 LAYER = "layer_{}"
@@ -47,7 +48,7 @@ class Trunk(nn.Module):
                 attention_mask=masks.get(kind, attention_mask),
                 position_embeddings=ropes.get(kind, position_embeddings),
                 position_ids=position_ids,
-                past_key_values=past_key_values,
+                **{CACHE: past_key_values},
                 use_cache=use_cache,
             )
         return self.norm(hidden_states)
@@ -79,7 +80,7 @@ class LateTrunk(Trunk):
                 attention_mask=attention_mask,
                 position_embeddings=position_embeddings,
                 position_ids=position_ids,
-                past_key_values=past_key_values,
+                **{CACHE: past_key_values},
                 use_cache=use_cache,
             )
             if addition is not None:

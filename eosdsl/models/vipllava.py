@@ -14,6 +14,7 @@ _LAYERS = [-2, -5, -8, -11, 6]
 
 def read(config: Config, name: str) -> ModelFacts:
     """Facts of a ViP-LLaVA from its config. The tower's first row is always left out."""
+    config = _renamed(config)
     vision = vision_section(config)
     encoder = encoder_facts(config, vision, feature_layer=_LAYERS)
     decoder = decoder_facts(config.section("text_config", "llama"))
@@ -33,6 +34,12 @@ def read(config: Config, name: str) -> ModelFacts:
         dtype_bytes=config.bytes_per_value(),
         tower_refused=LAYERS,
     )
+
+
+def _renamed(config: Config) -> Config:
+    """The config with its layers under the name that they have since transformers 5.23."""
+    layers = config.get("vision_feature_layer", config.get("vision_feature_layers"))
+    return Config({**config.values, "vision_feature_layer": layers}, config.model, config.path, config.defaults)
 
 
 PROFILE = Profile(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from eosdsl.lowering.cache_name import cache_of
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -29,7 +31,7 @@ def ask(model: Any, processor: Any, inputs: Any, max_new_tokens: int) -> tuple[A
     )
     new = output.sequences[0, inputs["input_ids"].shape[1] :]
     text = processor.tokenizer.decode(new, skip_special_tokens=True)
-    return Answer(text.strip(), len(new)), _footprint(output.past_key_values, decoded=len(new) - 1)
+    return Answer(text.strip(), len(new)), _footprint(cache_of(output), decoded=len(new) - 1)
 
 
 def _footprint(cache: Any, decoded: int) -> Footprint:

@@ -53,7 +53,7 @@ def llava(attention: str) -> Any:
 
 def vipllava(attention: str) -> Any:
     config = {"text_config": {**TEXT, "model_type": "llama"}, "vision_config": CLIP, "image_token_index": IMAGE}
-    return _built("VipLlava", {**config, "vision_feature_layer": [-2, 0, 1]}, attention)
+    return _built("VipLlava", {**config, "vision_feature_layers": [-2, 0, 1]}, attention)
 
 
 def llava_next(attention: str) -> Any:

@@ -13,6 +13,7 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from eosdsl.lowering.attending import CAUSAL, Attending
+from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.forward import ENTRY, entering_stream, layer_arguments, with_images, with_late
 from eosdsl.lowering.images import Images
 from eosdsl.lowering.late import AddLate
@@ -61,7 +62,7 @@ def relaxed_forward(decoder: SoftDecoder, session: Session) -> Callable[..., Any
         if ENTRY not in kwargs:
             refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
         entry = kwargs.pop(ENTRY)
-        if past_key_values is not None:
+        if kwargs.pop(CACHE, past_key_values) is not None:
             refuse("E0521", "a cache is not supported while a program is relaxed", "leave `past_key_values` out")
         if inputs_embeds is None:
             inputs_embeds = self.embed_tokens(input_ids)
@@ -78,7 +79,7 @@ def relaxed_forward(decoder: SoftDecoder, session: Session) -> Callable[..., Any
             called_with["stream"] = stream
         hidden = decoder.graph(inputs_embeds, **called_with)
         session.flow = _flow(decoder, stream, session, len(self.layers))
-        return BaseModelOutputWithPast(last_hidden_state=hidden, past_key_values=None)
+        return BaseModelOutputWithPast(last_hidden_state=hidden, **{CACHE: None})
 
     return forward
 
