@@ -91,7 +91,11 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
     if names.vision_tower is None or names.vision_layers is None or names.projector is None or encoder is None:
         refuse("E0438", f"{type(whole).__name__} has no vision tower with a stack of layers")
     if known.tower_refused:
-        refuse("E0436", f"reductions in the vision tower of {known.family} are not possible: {known.tower_refused}")
+        refuse(
+            "E0436",
+            f"reductions in the vision tower of {known.family} are not possible: {known.tower_refused}",
+            "reduce `at input`, behind the projector, or in the decoder",
+        )
     selects = {name: getattr(whole.config, name) for name in _SELECTS if hasattr(whole.config, name)}
     strategy = selects.get("vision_feature_select_strategy", "full")
     leading = int(encoder.has_cls) + encoder.registers

@@ -49,5 +49,6 @@ def _quietly(load: Callable[[str], Any], name: str) -> Any:
 
 
 def _none(name: str, reason: str) -> SpecError:
-    helps = ("save it beside the weights: processor.save_pretrained(folder)",)
+    lacks = "pip install torchvision" if "torchvision" in reason.lower() else None
+    helps = (lacks or "save it beside the weights: processor.save_pretrained(folder)",)
     return SpecError([error("E0625", f"the processor of {name} cannot be loaded: {reason}", helps=helps)])

@@ -18,7 +18,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Footprint:
-    """What prefill leaves behind, read from the cache: rows held by each decoder layer, and all their bytes."""
+    """What prefill leaves behind, read from the cache: rows that each decoder layer took in, and the bytes of those
+    that it holds. They differ in sliding layers of a full model, which forget what has left their window.
+    """
 
     rows: tuple[int, ...]
     kv_bytes: int
@@ -36,9 +38,10 @@ def ask(model: Any, processor: Any, inputs: Any, max_new_tokens: int) -> tuple[A
 
 def _footprint(cache: Any, decoded: int) -> Footprint:
     """The cache without the `decoded` rows that generation added to every layer behind the prompt."""
-    rows = tuple(int(layer.keys.shape[-2]) - decoded for layer in cache.layers)
+    rows: list[int] = []
     kv_bytes = 0
-    for layer, held in zip(cache.layers, rows, strict=True):
-        per_row = (layer.keys.nbytes + layer.values.nbytes) // layer.keys.shape[-2]
-        kv_bytes += held * per_row
-    return Footprint(rows, kv_bytes)
+    for layer in cache.layers:
+        held = int(layer.keys.shape[-2])
+        rows.append((int(layer.get_seq_length()) if layer.is_sliding else held) - decoded)
+        kv_bytes += min(held, rows[-1]) * ((layer.keys.nbytes + layer.values.nbytes) // held)
+    return Footprint(tuple(rows), kv_bytes)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from every_family import FAMILIES
 from test_batches import MIXED, SPECS, UNIFORM
 from tiny_models import batch, program, prompt, tiny_llava
 
@@ -48,3 +49,38 @@ def test_generation_with_a_compiled_graph() -> None:
         expected = compiled.generate(**p.inputs(), max_new_tokens=4)
         compiled.graph.compile(backend="eager", fullgraph=True)
         assert torch.equal(compiled.generate(**p.inputs(), max_new_tokens=4), expected)
+
+
+QUICK_FAMILIES = ("gemma3", "paligemma")
+"""A mask for each kind of layer, and blocks that see in both directions."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*QUICK_FAMILIES, *(pytest.param(n, marks=pytest.mark.slow) for n in FAMILIES if n not in QUICK_FAMILIES)],
+)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "at layer 2: retain 25%",
+        "at input: retain 5 tokens by norm(hidden) via merge\n"
+        "at layer 3: retain 3 tokens by attention(query: text) with positions: compact",
+    ],
+)
+def test_prefill_of_every_family_is_one_graph(name: str, spec: str) -> None:
+    """With masks and rotary embeddings by kind of layer, too; and the same graph for another image of that size."""
+    family = FAMILIES[name]
+    torch.compiler.reset()
+    graphs: list[Any] = []
+
+    def count(graph: Any, _: Any) -> Any:
+        graphs.append(graph)
+        return graph
+
+    with compile(spec, family.build(family.attentions[0])) as compiled:
+        prompts = [family.prompt([3, family.usual, 5], seed) for seed in (1, 2)]
+        expected = [compiled(**one).logits for one in prompts]
+        compiled.graph.compile(backend=count, fullgraph=True)
+        for one, wanted in zip(prompts, expected, strict=True):
+            torch.testing.assert_close(compiled(**one).logits, wanted, atol=1e-5, rtol=1e-5)
+    assert len(graphs) == 1

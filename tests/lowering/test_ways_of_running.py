@@ -225,6 +225,21 @@ def test_quantised_linears(kind: str) -> None:
         torch.testing.assert_close(logits(compiled, P), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["prune", "tower"])
+def test_torchao_int8_weights(kind: str) -> None:
+    """As with the floats that the quantised weights stand for."""
+    quantisation = pytest.importorskip("torchao.quantization", reason="torchao is not installed")
+    model, reference = tiny(), tiny()
+    quantisation.quantize_(model, quantisation.Int8WeightOnlyConfig())
+    for packed, plain in zip(model.modules(), reference.modules(), strict=True):
+        if isinstance(plain, nn.Linear):
+            plain.weight.data = packed.weight.dequantize().float()
+    with compile(KINDS[kind], reference) as compiled:
+        expected = logits(compiled, P)
+    with compile(KINDS[kind], model) as compiled:
+        torch.testing.assert_close(logits(compiled, P), expected, atol=1e-4, rtol=1e-4)
+
+
 def test_pytorchs_own_int8_modules_run() -> None:
     """Dynamic quantisation rounds by the rows at hand, so only what does not depend on them is compared."""
     model = tiny()
