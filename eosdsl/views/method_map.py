@@ -10,17 +10,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from math import inf, log10
 
 from eosdsl.ir.nodes import DiscreteProgram, Group, RelaxedProgram, Where
+from eosdsl.ir.spell import spell_score
 from eosdsl.operators.regimes import regime
 
 SITES = ("encoder", "encoder output", "input", "decoder")
 COLOURS = {"encoder": "#b07aa1", "encoder output": "#59a14f", "input": "#f28e2b", "decoder": "#4c78a8"}
 WIDTH, LEFT, RIGHT, TOP = 1080, 90, 40, 100
 LINE = 17
+LETTER = 7.2  # the width of one, on the safe side
+SLOPE = 220  # between all and nothing taken in
 LEAST, MOST = 0.01, 10.0  # finite τ is drawn on a logarithmic scale between these
 
 STYLE = """
@@ -29,7 +32,9 @@ STYLE = """
   .corner { font-weight: 600; fill: #555 }
   .axis { stroke: #999; stroke-width: 1 }
   .grid { stroke: #ddd; stroke-width: 1; stroke-dasharray: 3 4 }
+  .band { fill: #f3f3f3 }
   @media (prefers-color-scheme: dark) { text { fill: #eee } .corner { fill: #bbb } .grid { stroke: #555 } }
+  @media (prefers-color-scheme: dark) { .band { fill: #262626 } }
 """
 
 
@@ -43,6 +48,10 @@ class Point:
     alpha: float
     temperature: float | None
     label: str
+    weights: str = ""
+    """How much of each regime: `merge`, `0.6 merge + 0.4 prune`."""
+    score: str = ""
+    """What rates its tokens, as it is written; nothing where the site's default does."""
 
 
 def points(programs: Iterable[DiscreteProgram | RelaxedProgram]) -> list[Point]:
@@ -63,7 +72,10 @@ def _point(name: str, number: int, several: bool, where: Where, group: Group) ->
     if place is None:
         return None
     label = f"{name} ({number})" if several else name
-    return Point(name, number, _site(where), round(place.alpha, 6), place.temperature, label)
+    parts = [(share, kind) for kind, share in place.shares.items() if share > 1e-9]
+    weights = parts[0][1] if len(parts) == 1 else " + ".join(f"{share:.3g} {kind}" for share, kind in parts)
+    score = "" if group.score is None else spell_score(group.score)
+    return Point(name, number, _site(where), round(place.alpha, 6), place.temperature, label, weights, score)
 
 
 def _site(where: Where) -> str:
@@ -75,28 +87,79 @@ def _site(where: Where) -> str:
     return "input" if first.index == 0 and not where.after_attention else "decoder"
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Points of one place, one under the other from (x, y) down so that their names can be read."""
+
+    points: tuple[Point, ...]
+    x: float
+    y: float
+
+    @property
+    def whole(self) -> bool:
+        return self.points[0].alpha == 1
+
+    @property
+    def right(self) -> float:
+        return self.x + 20 + LETTER * max(len(_shown(point)) for point in self.points)
+
+    @property
+    def bottom(self) -> float:
+        return self.y + LINE * len(self.points)
+
+    def covers(self, other: Cluster) -> bool:
+        return self.x - 8 < other.right and other.x - 8 < self.right and self.y < other.bottom and other.y < self.bottom
+
+
+def _placed(found: Sequence[Point]) -> list[Cluster]:
+    """All places with their points: those that take in everything in a band of their own, the others below it by α;
+    what would cover another goes below it."""
+    spots: dict[tuple[float, float | None], list[Point]] = defaultdict(list)
+    for point in found:
+        spots[point.alpha, point.temperature].append(point)
+    places = sorted(spots.items(), key=lambda spot: (-spot[0][0], _x(spot[0][1])))
+    done: list[Cluster] = []
+    for (alpha, temperature), points in places:
+        band = max((one.bottom for one in done if one.whole), default=TOP + LINE) + 8
+        y = TOP if alpha == 1 else band + (1 - alpha) * SLOPE
+        done.append(_below(Cluster(tuple(points), _x(temperature), y), done))
+    return done
+
+
+def _below(one: Cluster, others: Sequence[Cluster]) -> Cluster:
+    while covered := [other for other in others if one.covers(other)]:
+        one = replace(one, y=max(other.bottom for other in covered))
+    return one
+
+
+def _shown(point: Point) -> str:
+    return point.label if point.alpha in (0, 1) else f"{point.label}: α {point.alpha:g}"
+
+
 def svg(found: Sequence[Point]) -> str:
-    """The map as one self-contained drawing."""
+    """The map as one self-contained drawing; a method once at a place, whatever rates its tokens there."""
+    found = list({(one.label, one.site, one.alpha, one.temperature): one for one in reversed(found)}.values())[::-1]
     dropped = [point for point in found if point.alpha == 0]
     taken = [point for point in found if point.alpha > 0]
-    spots: dict[tuple[float, float | None], list[Point]] = defaultdict(list)
-    for point in taken:
-        spots[point.alpha, point.temperature].append(point)
-    deepest = max((len(group) for group in spots.values()), default=1)
-    tall = max(220, LINE * (deepest + 2) + 60)
-    base = TOP + tall
+    clusters = _placed(taken)
+    band = max((one.bottom for one in clusters if one.whole), default=TOP + LINE) + 8
+    base = max(
+        [band + (SLOPE if any(not one.whole for one in clusters) else 24), *(one.bottom + 8 for one in clusters)]
+    )
     lanes = [[point for point in dropped if point.site == site] for site in SITES]
     height = base + 60 + LINE * (max(map(len, lanes)) + 2)
-    body = [*_frame(base), *_legend()]
-    for (alpha, temperature), group in sorted(spots.items(), key=lambda spot: spot[0][0], reverse=True):
-        body += _cluster(_x(temperature), TOP + (1 - alpha) * tall, group)
+    width = max([WIDTH, *(one.right + RIGHT for one in clusters)])
+    body = [*_frame(band, base), *_legend()]
+    for one in clusters:
+        body += _cluster(one.x, one.y, one.points)
     for number, (site, lane) in enumerate(zip(SITES, lanes, strict=True)):
         x = LEFT + number * (WIDTH - LEFT - RIGHT) / len(SITES)
-        body.append(f'<text class="corner" x="{x:.0f}" y="{base + 44}">prune, {site}</text>')
+        body.append(f'<text class="corner" x="{x:.0f}" y="{base + 44:.0f}">prune, {site}</text>')
         body += _cluster(x, base + 44 + LINE, lane)
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
+            f'width="{width:.0f}" height="{height:.0f}"'
             ' role="img" aria-label="Map of methods">',
             f"<style>{STYLE}</style>",
             f'<text class="title" x="{LEFT}" y="28">Methods as points of one space: how much is taken in (α), '
@@ -110,7 +173,8 @@ def svg(found: Sequence[Point]) -> str:
 def page(found: Sequence[Point]) -> str:
     """The map and its points as a table, one self-contained HTML page."""
     rows = "\n".join(
-        f"<tr><td>{escape(p.label)}</td><td>{p.site}</td><td>{p.alpha:g}</td><td>{temperature_text(p)}</td></tr>"
+        f"<tr><td>{escape(p.label)}</td><td>{p.site}</td><td>{p.weights}</td>"
+        f"<td>{p.alpha:g}</td><td>{temperature_text(p)}</td><td>{escape(p.score) or '–'}</td></tr>"
         for p in found
     )
     return f"""<!doctype html>
@@ -122,7 +186,8 @@ def page(found: Sequence[Point]) -> str:
 </style></head><body>
 <h1>Map of methods</h1>
 <div class="drawing">{svg(found)}</div>
-<table><thead><tr><th>method (group)</th><th>site</th><th>α</th><th>τ</th></tr></thead><tbody>
+<table><thead><tr><th>method (group)</th><th>site</th><th>regime</th><th>α</th><th>τ</th>
+<th>score</th></tr></thead><tbody>
 {rows}
 </tbody></table>
 </body></html>"""
@@ -154,14 +219,16 @@ def _x(temperature: float | None) -> float:
     return left + 230 + share * (right - left - 400)
 
 
-def _frame(base: float) -> list[str]:
+def _frame(band: float, base: float) -> list[str]:
+    """The axes; the band that takes in everything, from the top down to `band`; the rest down to `base`."""
     right = WIDTH - RIGHT
     return [
-        f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{base}"/>',
-        f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{base}" y2="{base}"/>',
-        f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{TOP}" y2="{TOP}"/>',
-        f'<text x="{LEFT - 50}" y="{TOP + 4}">α = 1</text>',
-        f'<text x="{LEFT - 50}" y="{base + 4}">α = 0</text>',
+        f'<rect class="band" x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{band - TOP:.0f}"/>',
+        f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{base:.0f}"/>',
+        f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{base:.0f}" y2="{base:.0f}"/>',
+        f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{band:.0f}" y2="{band:.0f}"/>',
+        f'<text x="{LEFT - 50}" y="{(TOP + band) / 2 + 4:.0f}">α = 1</text>',
+        f'<text x="{LEFT - 50}" y="{base + 4:.0f}">α = 0</text>',
         f'<text class="corner" x="{LEFT + 10}" y="{TOP - 14}">merge (τ → 0)</text>',
         f'<text class="corner" x="{(LEFT + right) / 2 - 110:.0f}" y="{TOP - 14}">reweight (τ, or both mixed)</text>',
         f'<text class="corner" x="{right - 210}" y="{TOP - 14}">pool (τ → ∞)</text>',
@@ -176,11 +243,15 @@ def _legend() -> list[str]:
     return parts
 
 
+def _said(point: Point) -> str:
+    by = f", by {point.score}" if point.score else ""
+    return f"{point.weights or 'behaviour'} at {point.site}{by}: α = {point.alpha:g}, τ = {temperature_text(point)}"
+
+
 def _cluster(x: float, y: float, group: Sequence[Point]) -> list[str]:
-    """Points of one place, one under the other so that their names can be read."""
     return [
         f'<g class="point" data-method="{escape(point.method)}"><circle cx="{x:.1f}" cy="{y + LINE * (n + 0.5):.1f}" '
-        f'r="5" fill="{COLOURS[point.site]}"><title>α = {point.alpha:g}, τ = {temperature_text(point)}</title></circle>'
-        f'<text x="{x + 11:.1f}" y="{y + LINE * (n + 0.5) + 4:.1f}">{escape(point.label)}</text></g>'
+        f'r="5" fill="{COLOURS[point.site]}"><title>{escape(_said(point))}</title></circle>'
+        f'<text x="{x + 11:.1f}" y="{y + LINE * (n + 0.5) + 4:.1f}">{escape(_shown(point))}</text></g>'
         for n, point in enumerate(group)
     ]

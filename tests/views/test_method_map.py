@@ -68,7 +68,35 @@ def test_the_page_is_whole_and_needs_nothing_from_outside() -> None:
     html = page(points([parse("operator a<b\nat layer 2: retain 50%".replace("a<b", "ab"))]))
     assert html.count("<svg") == html.count("</svg>") == 1
     assert "src=" not in html
-    assert "<td>ab</td><td>decoder</td><td>0</td><td>–</td>" in html
+    assert "<td>ab</td><td>decoder</td><td>prune</td><td>0</td><td>–</td><td>–</td>" in html
+
+
+def test_regime_weights_and_the_score_are_said() -> None:
+    (point,) = points([parse("at layer 2: retain 50% by norm(keys) via mix(0.6 merge, 0.1 pool)")])
+    assert point.weights == "0.3 prune + 0.6 merge + 0.1 pool"
+    assert point.score == "norm(keys)"
+    assert "by norm(keys): α = 0.7" in svg([point])
+
+
+def test_no_name_covers_another() -> None:
+    """Boxes of letters at the widest, of all methods and of mixtures close to each other."""
+    mixtures = [
+        parse(f"operator near_{share}_{t}\nat layer 2: retain 50% via mix(0.{share} reweight(temperature: 0.{t}))")
+        for share in range(1, 9)
+        for t in (1, 2)
+    ]
+    methods = [parse(path) for path in sorted(resource("specs").glob("methods/*.eos"))]
+    drawing = ET.fromstring(svg(points([*methods, *mixtures])))
+    boxes: list[tuple[float, float, float, str]] = []
+    for node in drawing.iter():
+        if node.get("data-method"):
+            text = next(child for child in node if child.tag.endswith("text"))
+            x, y, shown = float(text.get("x", "nan")), float(text.get("y", "nan")), text.text or ""
+            assert x + 7.2 * len(shown) <= float(drawing.get("width", "nan"))
+            assert all(
+                x >= right or x + 7.2 * len(shown) <= left or abs(y - other) >= 15 for left, right, other, _ in boxes
+            ), shown
+            boxes.append((x, x + 7.2 * len(shown), y, shown))
 
 
 def test_command_line(tmp_path: Path) -> None:
@@ -77,6 +105,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert run.exit_code == 0
     (point,) = json.loads(run.stdout)
     assert (point["method"], point["alpha"], point["temperature"]) == ("pooled", 1.0, "infinity")
+    assert (point["site"], point["weights"], point["score"]) == ("input", "pool", "")
     assert CliRunner().invoke(app, ["graph", "--map", str(tmp_path), "--format", "dot"]).exit_code == 2
 
 
