@@ -29,8 +29,11 @@ def judge(path: Path) -> Outcome:
         checks = method(case)
     except SpecError as problem:
         return _failed(path, "; ".join(" ".join((one.message, *one.notes)) for one in problem.diagnostics))
-    except (ValueError, TypeError, IndexError, RuntimeError) as problem:
-        return _failed(path, f"the case does not fit its method: {problem}")
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as problem:
+        first = (str(problem) or type(problem).__name__).splitlines()[0]
+        return _failed(path, f"the case does not fit its method: {first}")
+    if not checks:
+        return _failed(path, "nothing in it can be compared")
     agrees = all(check.agrees for check in checks)
     shown = "; ".join(f"{check.what}: {check.detail}" for check in checks if check.agrees or not agrees)
     return Outcome(agrees, f"{'ok  ' if agrees else 'FAIL'}  {path.name:28} {case.method}: {shown}")

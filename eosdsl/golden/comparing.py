@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from eosdsl.golden.case import is_half
+
 
 @dataclass(frozen=True)
 class Check:
@@ -34,7 +36,8 @@ def same_masks(what: str, found: Tensor, wanted: Tensor) -> Check:
 
 
 def same_values(what: str, found: Tensor, wanted: Tensor, tolerance: float) -> Check:
-    """Two tensors, entry by entry, within tolerance (absolute, or 1e-5 of the value)."""
+    """Two tensors, entry by entry, within tolerance (absolute, or 1e-5 of the value, or a unit in the last place of
+    half precision)."""
     if found.shape != wanted.shape:
         return Check(what, False, f"shape {list(found.shape)} instead of {list(wanted.shape)}")
     return _judged(what, (found.double() - wanted.double()).abs(), wanted, tolerance)
@@ -42,10 +45,10 @@ def same_values(what: str, found: Tensor, wanted: Tensor, tolerance: float) -> C
 
 def same_rows(what: str, found: Tensor, wanted: Tensor, tolerance: float) -> Check:
     """Two lists of rows [K, D] as multisets: every row has a partner of its own within tolerance."""
-    found, wanted = found.double(), wanted.double()
     if found.shape != wanted.shape:
         return Check(what, False, f"shape {list(found.shape)} instead of {list(wanted.shape)}")
-    return _judged(what, (_matched(found, wanted) - wanted).abs(), wanted, tolerance)
+    gap = (_matched(found.double(), wanted.double()) - wanted.double()).abs()
+    return _judged(what, gap, wanted, tolerance)
 
 
 def same_batches(what: str, found: Tensor, wanted: Tensor, tolerance: float) -> Check:
@@ -57,7 +60,8 @@ def same_batches(what: str, found: Tensor, wanted: Tensor, tolerance: float) -> 
 
 
 def _judged(what: str, gap: Tensor, wanted: Tensor, tolerance: float) -> Check:
-    allowed = torch.clamp(wanted.double().abs() * 1e-5, min=tolerance)
+    share = torch.finfo(wanted.dtype).eps if is_half(wanted) else 1e-5
+    allowed = torch.clamp(wanted.double().abs() * share, min=tolerance)
     worst = float(gap.max()) if gap.numel() else 0.0
     return Check(what, bool((gap <= allowed).all()), f"largest difference {worst:.1e}, allowed {tolerance:.0e}")
 

@@ -23,8 +23,8 @@ def run(case: Case) -> list[Check]:
     )
     made = apply_step(step, hidden, keys=keys)
     centres = made.anchors[0]
-    rows, sizes = torch.zeros_like(case.wanted("hidden")), torch.zeros_like(case.wanted("sizes"))
-    rows[centres], sizes[centres] = made.hidden[0].to(rows.dtype), made.sizes[0].to(sizes.dtype)
+    rows, sizes = torch.zeros_like(case.given("hidden")), torch.zeros(survivors)
+    rows[centres], sizes[centres] = made.hidden[0], made.sizes[0]
     mask = torch.zeros(survivors, dtype=torch.bool)
     mask[centres] = True
     return [

@@ -34,4 +34,4 @@ def run(case: Case) -> list[Check]:
 
 def _beside(hidden: Tensor, sizes: Tensor) -> Tensor:
     """Rows [B, K, D + 1] with their sizes, so that each is compared with its own."""
-    return torch.cat([hidden, sizes.reshape(*hidden.shape[:2], 1)], dim=2)
+    return torch.cat([hidden, sizes.reshape(*hidden.shape[:2], 1).to(hidden.dtype)], dim=2)

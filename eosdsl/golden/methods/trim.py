@@ -12,7 +12,7 @@ from eosdsl.operators.step import apply_step
 def run(case: Case) -> list[Check]:
     """CLIP's last norm and projection make what is compared with the text; the result is in half precision."""
     hidden = case.given("hidden")
-    projected = torch.nn.functional.layer_norm(hidden, hidden.shape[-1:]) @ case.given("projection").T
+    projected = torch.nn.functional.layer_norm(hidden, hidden.shape[-1:]) @ case.given("projection").mT
     count = int(float(case.parameter("ratio")) * hidden.shape[1])
     step = (
         f"retain {count} tokens by negate(relevance(text, of: keys, by: dot)) "
