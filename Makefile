@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines versions pictures clean
+.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines searches versions pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,17 @@ baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 
 # Each in an environment of its own in build/versions; `make versions VERSIONS="5.20.0 5.22.0"` names others.
 versions: $(READY) ## the tests that matter on the oldest and the newest transformers that are taken
 	$(PY) tests/packaging/versions.py $(VERSIONS)
+
+# Hours on two cores; interrupted, it goes on. Asks the questions of `make baselines QUESTIONS=50`, which runs first.
+FAMILIES := attr,chart,compare,count,exist,multi,needle,ocr,photo,position,prior,relation
+searches: $(READY) ## search tiny-llava by gradient and without, at four budgets: docs/search-results.md, specs/derived
+	$(MAKE) baselines QUESTIONS=50
+	OMP_NUM_THREADS=1 $(PY) benchmarks/searches.py --out build/searches
+	$(PY) benchmarks/searches.py --out build/searches --collect build/found
+	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found/*.eos --model tiny-llava --tasks $(FAMILIES) \
+		--questions 50 --batch 25 --max-new-tokens 8 --rounds 3 --no-controls --out build/found-eval
+	$(PY) -m eosdsl.evaluating.searches build/searches build/baselines-50 docs build/found-eval
+	cp build/found/relaxed-*.eos specs/derived/
 
 pictures: $(READY) ## draw the pictures of the README again
 	@$(PY) -c 'from eosdsl.demo.answers import answer_sheet, ask_pictures; answer_sheet(ask_pictures()).save("docs/images/answers.jpg", quality=82)'

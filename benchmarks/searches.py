@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -19,7 +20,9 @@ import torch
 import eosdsl
 from eosdsl.diagnostics import SpecError
 
-SPACE = Path(__file__).parent.parent / "specs" / "spaces" / "schedule.eos"
+SPACE = Path("specs/spaces/schedule.eos")  # from the root of the repository: what was found names it
+FAMILIES = "attr,chart,compare,count,exist,multi,needle,ocr,photo,position,prior,relation"
+"""Those that tiny-llava was trained on."""
 BUDGETS = (4, 16, 32, 48)
 """Mean tokens of 144: 16, 64, 128 and 192 of 576."""
 
@@ -29,20 +32,31 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/searches"))
     parser.add_argument("--space", type=Path, default=SPACE)
     parser.add_argument("--model", default="tiny-llava")
-    parser.add_argument("--data", default="tasks")
+    parser.add_argument("--data", default=FAMILIES)
     parser.add_argument("--methods", nargs="+", default=["relaxed", "random", "tpe", "cma-es"])
     parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--questions", type=int, default=96)
     parser.add_argument("--tag", default="", help="of an ablation: behind the method's name")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--collect", type=Path, help="search nothing: copy what was found to this folder, by its name")
     parser.add_argument("--replace", nargs=2, action="append", default=[], help="text in the space, by another")
     given = parser.parse_args()
+    if given.collect is not None:
+        _collect(given.out, given.collect)
+        return
     torch.set_num_threads(1)
     for seed, method, budget in product(given.seeds, given.methods, given.budgets):
         folder = given.out / f"{method}{given.tag}-{budget}-{seed}"
         if not (folder / "report.json").exists():
             _search(given, method, budget, seed, folder)
+
+
+def _collect(searches: Path, to: Path) -> None:
+    to.mkdir(parents=True, exist_ok=True)
+    for report in sorted(searches.glob("*/report.json")):
+        (operator,) = report.parent.glob("*.eos")
+        shutil.copy(operator, to / f"{report.parent.name}.eos")
 
 
 def _search(given: Any, method: str, budget: int, seed: int, folder: Path) -> None:

@@ -85,6 +85,18 @@ def relative_interval(families: Sequence[Pairs], seed: int = 0) -> Interval:
     return _percentiles(second / np.maximum(first, 1e-12))
 
 
+def difference_interval(families: Sequence[Pairs], seed: int = 0) -> Interval:
+    """Bootstrap of (mean accuracy of the second) - (mean accuracy of the first): pairs stay together."""
+    rng = np.random.default_rng(seed)
+    apart = np.zeros(ROUNDS)
+    for pairs in families:
+        drawn = rng.multinomial(
+            pairs.n, np.array([pairs.both, pairs.first, pairs.second, pairs.neither]) / pairs.n, ROUNDS
+        )
+        apart += (drawn[:, 2] - drawn[:, 1]) / pairs.n
+    return _percentiles(apart / max(len(families), 1))
+
+
 def mcnemar(pairs: Pairs) -> float:
     """Exact two-sided p of McNemar's test: of the questions on which the two differ, how many go one way?"""
     differing = pairs.first + pairs.second

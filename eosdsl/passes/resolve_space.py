@@ -206,8 +206,8 @@ def _setting(context: Context, option: tree.Option) -> Call | Quantity | Word | 
         return None
     if SETTINGS[name].startswith("a whole number"):
         return _whole(context, option, found, least=0 if name == "seed" else 1)
-    if name == "temperature":
-        return _temperature(context, found, option.value)
+    if name in ("temperature", "faintness"):
+        return _positive(context, found, option.value, name)
     if not isinstance(found, Word | Call):
         context.error("E0204", f"`{name}` takes {SETTINGS[name]}", option.value.span, "not this")
         return None
@@ -226,18 +226,20 @@ def _whole(context: Context, option: tree.Option, found: Value, least: int) -> Q
     return None
 
 
-def _temperature(context: Context, found: Value | None, written: tree.Expression) -> Quantity | None:
+def _positive(
+    context: Context, found: Value | None, written: tree.Expression, name: str = "temperature"
+) -> Quantity | None:
     if isinstance(found, Quantity) and found.unit == "number" and found.value > 0:
         return found
     if found is not None:
-        context.error("E0504", "a temperature is a positive number", written.span, "not this")
+        context.error("E0504", f"a {name} is a positive number", written.span, "not this")
     return None
 
 
 def _ramp(context: Context, written: tree.Ramp) -> Budget | None:
     """`2 -> 0.05 along cosine`, in the shape of a budget: from `start` to the one amount."""
-    start = _temperature(context, value(context, written.start), written.start)
-    end = _temperature(context, value(context, written.end), written.end)
+    start = _positive(context, value(context, written.start), written.start)
+    end = _positive(context, value(context, written.end), written.end)
     along = curve(context, written.curve) if written.curve is not None else None
     if start is None or end is None or (written.curve is not None and along is None):
         return None
