@@ -78,6 +78,8 @@ def allowances(file: tree.File, source: SourceFile) -> list[Allowance]:
 def apply_allowances(diagnostics: Iterable[Diagnostic], file: tree.File, source: SourceFile) -> list[Diagnostic]:
     """The diagnostics without the warnings that comments allow, and findings on comments that allow nothing."""
     given = list(diagnostics)
+    if not file.comments:
+        return given
     allowed = allowances(file, source)
     by_code: dict[str, list[Allowance]] = {}
     for allowance in allowed:

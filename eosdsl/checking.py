@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +113,11 @@ def _has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(d.severity is Severity.ERROR for d in diagnostics)
 
 
-def _in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+def _in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
     """By file and position, each finding once."""
-    unique = {(d.code, d.message, d.span): d for d in reversed(list(diagnostics))}
+    if not diagnostics:
+        return []
+    unique = {(d.code, d.message, d.span): d for d in reversed(diagnostics)}
     return sorted(unique.values(), key=_place)
 
 
