@@ -1,7 +1,7 @@
 """Decoding with a reduced cache: bytes and time by the plan's counts, and static caches with compiled decoding.
 
-Time per token is held against the same model without an operator, whose caches hold so many rows in every layer: a line
-through its times says what a reduced model with the plan's mean should take. Then `generate` runs with a dynamic cache,
+Time per token is held against the same model without an operator, whose cache holds in every layer as many rows as the
+plan's mean is. Then `generate` runs with a dynamic cache,
 and with a static one and compiled decoding, both under the operator.
 
     python benchmarks/decode.py
@@ -13,16 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from random_llava import TEXT, build_shape, encoded, prompt, shape_of, twin
 from recording import Bound, Results, options, settings, start, write
-from timing import in_turns, quotients, spread
+from timing import clock, in_turns, quotients, spread
 from transformers import CompileConfig, DynamicCache
 
 import eosdsl
-from eosdsl.lowering.compile import Compiled
-from eosdsl.run.clock import time_generate
+from eosdsl.cost.plan import Plan
 
 NAME = "decode"
 SPECS = {
@@ -63,35 +61,45 @@ def held(cache: Any) -> int:
 
 def by_counts(model: Any, tokens: int, layers: int, batch: int, rounds: int) -> list[dict[str, Any]]:
     """A row for every spec: bytes held and planned, time per token measured and by the line."""
-    every = sorted({TEXT, *(TEXT + tokens * part // 4 for part in (1, 2, 3, 4))})
-    runs = {f"{n}": stepping(model, filled_cache(model, n, batch), batch, model.device) for n in every}
+    runs = {"full": stepping(model, filled_cache(model, TEXT + tokens, batch), batch, model.device)}
     inputs = encoded(model, together(prompt(model, tokens), batch))
-    found: dict[str, tuple[Compiled, int]] = {}
+    found: dict[str, tuple[Plan, int]] = {}
     for name, spec in SPECS.items():
         compiled = eosdsl.compile(spec.format(third=layers // 3, half=layers // 2), twin(model))
         cache = compiled(**inputs, logits_to_keep=1).past_key_values
-        found[name] = (compiled, held(cache))
+        plan = eosdsl.plan(compiled.program, model, text_tokens=TEXT)
+        found[name] = (plan, held(cache))
+        alike = filled_cache(model, round(TEXT + plan.mean_tokens), batch)
+        runs[f"by counts {name}"] = stepping(model, alike, batch, model.device)
         runs[name] = stepping(compiled, cache, batch, model.device)
     times = in_turns(runs, rounds, warm=2)
-    line = np.polyfit(every, [spread(times[f"{n}"]).median for n in every], 1)
     rows: list[dict[str, Any]] = []
-    for name, (compiled, bytes_held) in found.items():
-        plan = eosdsl.plan(compiled.program, model, text_tokens=TEXT)
-        mean = TEXT + plan.mean_tokens
+    for name, (plan, bytes_held) in found.items():
+        by_counts = times[f"by counts {name}"]
         rows.append(
             {
                 "case": name,
                 "batch": batch,
-                "mean_rows": mean,
+                "mean_rows": TEXT + plan.mean_tokens,
                 "bytes": bytes_held,
                 "bytes_to_plan": bytes_held / (batch * plan.kv_cache_bytes),
                 "token_s": spread(times[name]).median,
-                "by_counts_s": float(np.polyval(line, mean)),
-                "time_to_counts": spread([one / float(np.polyval(line, mean)) for one in times[name]]),
-                "speedup": quotients(times[str(every[-1])], times[name]),
+                "by_counts_s": spread(by_counts).median,
+                "time_to_counts": quotients(times[name], by_counts),
+                "speedup": quotients(times["full"], times[name]),
             }
         )
     return rows
+
+
+def a_token(model: Any, inputs: dict[str, Any]) -> float:
+    """Seconds per token of `generate`: of many tokens, without what few take."""
+    few, many = 2, 26
+    marks = [clock()]
+    for new in (few, many):
+        model.generate(**inputs, max_new_tokens=new, min_new_tokens=new, do_sample=False)
+        marks.append(clock())
+    return (marks[2] - marks[1] - (marks[1] - marks[0])) / (many - few)
 
 
 def static_against_dynamic(model: Any, tokens: int, rounds: int, backend: str) -> dict[str, Any]:
@@ -100,14 +108,12 @@ def static_against_dynamic(model: Any, tokens: int, rounds: int, backend: str) -
     vars(config)["_compile_all_devices"] = True
     fixed: dict[str, Any] = {"cache_implementation": "static", "compile_config": config}
     inputs = prompt(model, tokens)
-    new = 8
-    own = twin(model)
-    compiled = eosdsl.compile(SPECS["prune at one site"], own)
+    compiled = eosdsl.compile(SPECS["prune at one site"], twin(model))
     taken: dict[str, list[float]] = {"dynamic": [], "static": []}
     for number in range(rounds + 1):
         for name, more in (("dynamic", {}), ("static", fixed)):
-            once = time_generate(compiled, {**inputs, **more}, new).decode
-            if number:
+            once = a_token(compiled, {**inputs, **more})
+            if number:  # the first compiles
                 taken[name].append(once)
     return {
         "case": "static caches, compiled decoding",
