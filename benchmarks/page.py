@@ -110,8 +110,8 @@ SECTIONS = (
     Section(
         "peers",
         "Against other ways of doing it",
-        """FastV, three more ways: by forward hooks, the scoring layer run eager (as toolkits do it), or run once
-more for its attention; and in a patched modelling file (as its authors do it). All are written for this page from how
+        """FastV here and in three other ways: by forward hooks, the scoring layer run eager (as toolkits do it), or run
+once more for its attention; and in a patched modelling file (as its authors do it). All are written for this page from how
 they are described. Alone they give the same logits (*difference*). In a batch of eight prompts of different lengths,
 padded on the left, *right* counts those whose logits are what the same way gives for the prompt alone, and the error
 is the largest difference, in standard deviations of the logits: the others take the first sequence's image and
@@ -156,6 +156,7 @@ was there.""",
             Column("ours_ms", "here", milliseconds),
             Column("loop_ms", "loop", milliseconds),
             Column("speedup", "as fast", times),
+            Column("to_moves", "to moving rows", times),
             Column("ours_mib", "MiB here", number),
             Column("loop_mib", "MiB loop", number),
         ),
