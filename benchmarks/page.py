@@ -110,11 +110,12 @@ SECTIONS = (
     Section(
         "peers",
         "Against other ways of doing it",
-        """FastV here and in three other ways: by forward hooks, the scoring layer run eager (as toolkits do it), or run
-once more for its attention; and in a patched modelling file (as its authors do it). All are written for this page from how
-they are described. Alone they give the same logits (*difference*). In a batch of eight prompts of different lengths,
-padded on the left, *right* counts those whose logits are what the same way gives for the prompt alone, and the error
-is the largest difference, in standard deviations of the logits: the others take the first sequence's image and
+        """FastV here and in three other ways: by forward hooks, the scoring layer run eager (as toolkits do
+it), or run once more for its attention; and in a patched modelling file (as its authors do it). All
+are written for this page from how they are described. Alone they give the same logits
+(*difference*). In a batch of eight prompts of different lengths, padded on the left, *right* counts
+those whose logits are what the same way gives for the prompt alone, and the error is the largest
+difference, in standard deviations of the logits: the others take the first sequence's image and
 attention for all.""",
         (
             CASE,
