@@ -165,6 +165,23 @@ def test_the_commands_take_it_by_name(tmp_path: Path) -> None:
         assert result.exit_code == 0, (command, result.output)
 
 
+def test_the_page_says_what_card_and_data_say() -> None:
+    from eosdsl.evaluating.baselines import read_rows
+    from eosdsl.evaluating.summary import MEAN
+
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "zoo.md").read_text(encoding="utf-8")
+    card = json.loads((FOLDER / "zoo.json").read_text())
+    assert f"| {card['mean_accuracy']:.3f} | {card['mean_blind']:.3f} |" in page
+    rows = read_rows(docs / "data" / "tiny-qwen-vl.csv")
+    assert json.loads((docs / "data" / "tiny-qwen-vl.json").read_text())["model"] == "tiny-qwen-vl"
+    for method in ("divprune", "dart", "random"):
+        means = [row.accuracy for row in rows if (row.task, row.method) == (MEAN, method)]
+        line = next(line for line in page.splitlines() if line.startswith(f"| {method} |"))
+        assert means
+        assert all(f"{mean:.3f} (" in line for mean in means)
+
+
 def _examples(name: str, number: int) -> list[Example]:
     return list(family(name).generate("test", 3, number))
 
