@@ -185,6 +185,17 @@ CODES: dict[str, tuple[str, str]] = {
         Instead, write the score, if the spec is to say what it does on every model.
         """,
     ),
+    "I0343": (
+        "a pick that counts for itself beside a budget",
+        """`grid(2x2)` keeps one token of every cell while the image's grid is whole, whatever budget stands beside it.
+
+        ```eos
+        at input: retain 25 tokens pick grid(2x2)
+        ```
+
+        Instead, leave the budget out, choose cells of another size, or choose by `uniform`.
+        """,
+    ),
     "W0341": (
         "a statement reduces nothing",
         """All tokens that arrive are kept: the budget is all of them, or the same as an earlier one. Percentages are

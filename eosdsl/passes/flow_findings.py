@@ -1,4 +1,5 @@
-"""Budgets that keep everything (W0341) or ask for more than is left (W0342); picks without their grid (E0328)."""
+"""Budgets that keep everything (W0341) or ask for more than is left (W0342); picks without their grid (E0328), or with
+a budget beside the one that they bring (I0343)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from eosdsl.diagnostics import Diagnostic, error, warning
+from eosdsl.diagnostics import Diagnostic, error, info, warning
 from eosdsl.ir.quantities import Quantity
 from eosdsl.ir.schedule import BoundGroup, SiteReduction
 from eosdsl.passes.curves import ceiling
@@ -77,9 +78,20 @@ def _own_counts(reduction: SiteReduction, count: SiteCount, image: ImageTokens) 
     unreduced = image.original if reduction.site.stream == "decoder" else image.patches
     for group in reduction.groups:
         grid = image.grid or (1, unreduced)
-        if own_count(group.pick, unreduced, grid) is None:
+        own = own_count(group.pick, unreduced, grid)
+        if own is None:
             continue
         if image.grid is None or count.incoming < unreduced:
             reason = "the tokens of an image form no grid here" if image.grid is None else "tokens have been given up"
             message = f"`{group.pick.name}` needs the whole grid at {site_name(reduction.site)}"
             yield error("E0328", message, group.pick.span, reason)
+        elif _written(group) and _asked(group, unreduced, count.incoming) != own:
+            message = f"`{group.pick.name}` counts for itself at {site_name(reduction.site)}: {own} tokens, one a cell"
+            helps = ("leave `retain` out, or choose by another pick",)
+            yield info("I0343", message, group.amount.amount.span, "this budget is not looked at", helps=helps)
+
+
+def _written(group: BoundGroup) -> bool:
+    """Whether the budget stands in the text; one that a pick brings along has the place of the whole group."""
+    amount, pick = group.amount.amount.span, group.pick.span
+    return amount is not None and pick is not None and not amount.start <= pick.start < amount.end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from bind_helpers import bound, codes, findings, program_of
 
+import eosdsl
 from eosdsl.ir.nodes import LayerRef
 from eosdsl.models.registry import facts
 from eosdsl.passes.bind import bind
@@ -289,3 +290,11 @@ def test_picks_and_behaviours_need_what_they_read() -> None:
 def test_a_pick_without_scores_takes_no_default() -> None:
     _, found = bind(program_of("at layer 2: retain 50% pick uniform"), facts("llava"))
     assert found == []
+
+
+def test_a_budget_beside_a_grid_is_said_to_count_for_nothing() -> None:
+    found = eosdsl.check("at input: retain 25 tokens pick grid(2x2) via pool", model="llava")
+    (said,) = [one for one in found if one.code == "I0343"]
+    assert "144 tokens" in said.message
+    for quiet in ("pick grid(2x2)", "retain 25% pick grid(2x2)", "pick grid(5x5)"):
+        assert "I0343" not in {one.code for one in eosdsl.check(f"at input: {quiet} via pool", model="llava")}
