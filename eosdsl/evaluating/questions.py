@@ -23,7 +23,7 @@ class Task:
 
 
 def family_tasks(names: Sequence[str], split: str, questions: int, level: str, seed: int) -> list[Task]:
-    """Tasks of the families of these names (`all`: the standard ones). Raises SpecError: E0660, E0668, E0683 for a
+    """Tasks of the families of these names (`all`: the standard ones). Raises SpecError: E0660, E0679, E0683 for a
     split or level."""
     from eosdsl.tasks.registry import family, standard_families
 

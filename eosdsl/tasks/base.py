@@ -132,7 +132,7 @@ class Family(ABC):
         """Scenes and a question on them, of the kind and with the answer whose turn it is.
 
         Raises:
-            SpecError: E0668 where there is none at this difficulty.
+            SpecError: E0679 where there is none at this difficulty.
         """
         choices = self.choices(difficulty)
         kinds = tuple(choices)
@@ -145,7 +145,7 @@ class Family(ABC):
             if asked is not None:
                 return scenes, asked
         said = f"`{self.name}` finds no image whose answer is `{want}` at this difficulty, in {_ATTEMPTS} attempts"
-        raise SpecError([error("E0668", said, helps=("allow more `objects`",))])
+        raise SpecError([error("E0679", said, helps=("allow more `objects`",))])
 
     def chance(self, difficulty: Difficulty = MEDIUM) -> float:
         """Accuracy of guessing among the possible answers, mean over kinds of question."""

@@ -40,7 +40,7 @@ CODES: dict[str, tuple[str, str]] = {
         "a stage of training that the next one builds on is not finished",
         "`join` puts together what `read` and `align` learned. Run them first, or run the command without `--stage`.\n",
     ),
-    "E0668": (
+    "E0679": (
         "no question of this family can be made at this difficulty",
         "Answers take turns, so that guessing does not pay: a family needs images for each of its answers. With few\n"
         "`objects`, for instance, nothing can be counted up to eight.\n",

@@ -162,7 +162,7 @@ def test_a_needle_lies_in_as_large_an_image_as_asked_for() -> None:
 def test_what_cannot_be_asked_at_a_difficulty_is_said() -> None:
     with pytest.raises(SpecError) as caught:
         list(families()["exist"].generate("test", 0, 4, replace(MEDIUM, objects=(0, 0))))
-    assert caught.value.diagnostics[0].code == "E0668"
+    assert caught.value.diagnostics[0].code == "E0679"
 
 
 def test_templates_of_two_cores_are_all_owned_by_one_split() -> None:
