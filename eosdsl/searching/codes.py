@@ -19,9 +19,9 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0673": (
         "this way of distributing a model cannot be searched with",
-        "A search reads single layers' inputs and keeps the model whole on every process: data parallel runs\n"
-        "(`accelerate launch --multi_gpu --num_processes N`, on CPUs too) are supported. Sharding the model's\n"
-        "weights (FSDP, DeepSpeed, Megatron) is not built.\n",
+        "A search calls single projections of layers. Data parallel runs (`accelerate launch --multi_gpu\n"
+        "--num_processes N`, on CPUs too) are supported, and weights shared out by FSDP (`--use_fsdp`, its other\n"
+        "settings are not read), for models that do not fit on one device. DeepSpeed and Megatron are not built.\n",
     ),
     "E0674": (
         "a setting that no search can do",

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from eosdsl.diagnostics import SpecError, error
 
+_SHARDS = "ACCELERATE_USE_FSDP"
 _SHARDING = {
-    "FSDP": "ACCELERATE_USE_FSDP",
+    "FSDP with weights kept on the CPU": "FSDP_OFFLOAD_PARAMS",
     "DeepSpeed": "ACCELERATE_USE_DEEPSPEED",
     "Megatron-LM": "ACCELERATE_USE_MEGATRON_LM",
 }
@@ -21,12 +22,14 @@ _SUPPORTED = ("NO", "MULTI_CPU", "MULTI_GPU")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among all: `rank` of `world`, its `device` (None: where the model is), and accelerate's handle."""
+    """This process among all: `rank` of `world`, its `device` (None: where the model is), accelerate's handle, and
+    whether the model's weights are `shards`, shared out among them."""
 
     rank: int = 0
     world: int = 1
     device: torch.device | None = None
     accelerator: Any = None
+    shards: bool = False
 
     @property
     def leads(self) -> bool:
@@ -58,20 +61,28 @@ def launched() -> Processes:
     except ImportError as problem:
         helps = ("pip install 'eosdsl[search]'",)
         raise SpecError([error("E0698", "several processes need the package accelerate", helps=helps)]) from problem
+    shards = _is_on(_SHARDS)
+    os.environ.pop(_SHARDS, None)  # the search shards by itself: accelerate would want whole layers, and a GPU
     # without a GPU accelerate has to be told, or every process would take itself for the only one
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     kind = str(accelerator.distributed_type).rpartition(".")[2]
     if kind not in _SUPPORTED or accelerator.num_processes != wanted:
         raise SpecError([error("E0673", f"a search cannot run under {kind}", helps=("run it data parallel",))])
-    return Processes(accelerator.process_index, accelerator.num_processes, accelerator.device, accelerator)
+    return Processes(accelerator.process_index, accelerator.num_processes, accelerator.device, accelerator, shards)
 
 
 def _refuse_sharding() -> None:
-    """Raise SpecError (E0673) where accelerate was configured to shard the model."""
+    """Raise SpecError (E0673) where accelerate was configured to divide the model in a way that is not supported."""
     for name, variable in _SHARDING.items():
-        if os.environ.get(variable, "").lower() in ("true", "1", "yes"):
-            message = f"a search cannot run under {name}: the model's weights would be sharded"
-            raise SpecError([error("E0673", message, helps=("run it data parallel",))])
+        if _is_on(variable):
+            message = (
+                f"a search cannot run under {name}: it calls single projections of layers, which that does not know"
+            )
+            raise SpecError([error("E0673", message, helps=("run it data parallel, or with `--use_fsdp`",))])
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("true", "1", "yes")
 
 
 def own_share(batch: list[Any], processes: Processes, parts: int) -> list[list[Any]]:

@@ -24,6 +24,7 @@ from eosdsl.searching.encoded import encoded, leaves_the_tower_alone
 from eosdsl.searching.processes import Processes
 from eosdsl.searching.provenance import text_hash
 from eosdsl.searching.questions import Data, Questions, read_data
+from eosdsl.searching.sharding import sharded
 from eosdsl.source import SourceFile
 from eosdsl.tasks.base import Example
 
@@ -102,7 +103,8 @@ def open_session(
     found = processor if processor is not None else load_processor(weights or str(model.name_or_path))
     stream = read_data(data, seed, found.tokenizer).pooled(pool)
     whole = whole_model(model) if given else load_model(str(weights), dtype=dtype, device=_place(device, own))
-    whole = whole.eval()
+    digest = weights_digest(whole)
+    whole = sharded(whole.eval(), own)
     whole_space = Space.of(space, known)
 
     def batches(start: int) -> tuple[Batch, ...]:
@@ -117,7 +119,7 @@ def open_session(
         processor=found,
         facts=known,
         model_name=known.name or type(whole).__name__,
-        model_hash=weights_digest(whole),
+        model_hash=digest,
         data=stream,
         derive_on=batches(0),
         check_on=batches(questions),
@@ -133,6 +135,8 @@ def image_token(model: Any) -> int:
 
 
 def _place(device: str | None, processes: Processes) -> Any:
+    if processes.shards:
+        return "cpu"  # a part of each weight goes to the devices
     return device if processes.device is None else processes.device
 
 

@@ -83,9 +83,13 @@ def test_a_batch_is_shared_out_without_loss() -> None:
     assert problem.value.diagnostics[0].code == "E0672"
 
 
-@pytest.mark.parametrize("name", ["FSDP", "DEEPSPEED"])
-def test_sharded_models_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(f"ACCELERATE_USE_{name}", "true")
+@pytest.mark.parametrize(
+    ("variable", "name"), [("ACCELERATE_USE_DEEPSPEED", "DEEPSPEED"), ("FSDP_OFFLOAD_PARAMS", "FSDP WITH WEIGHTS KEPT")]
+)
+def test_models_divided_in_other_ways_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+) -> None:
+    monkeypatch.setenv(variable, "true")
     with pytest.raises(SpecError) as problem:
         launched()
     assert problem.value.diagnostics[0].code == "E0673" and name in problem.value.diagnostics[0].message.upper()
