@@ -129,7 +129,7 @@ def test_a_fault_while_checking_one_text_is_a_finding(monkeypatch: pytest.Monkey
     def fail(*_: Any, **__: Any) -> None:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("eosdsl.syntax.parse.parse_syntax", fail)
+    monkeypatch.setattr("eosdsl.checking.parse_syntax", fail)
     run = invoke("check", "-", stdin=GOOD)
     assert run.code == 2
     assert "error[E0697]" in run.out

@@ -91,7 +91,12 @@ def test_images_in_a_batch_with_padding() -> None:
 )
 @pytest.mark.parametrize("kv_heads", [4, 2])
 def test_flops_equal_those_counted_under_eager_attention(spec: Step, kv_heads: int) -> None:
-    """The decoder and its reducers within 0.1%; of the rest (tower, projector, head) the exact count is subtracted."""
+    """The decoder and its reducers within 0.1%; of the rest (tower, projector, head) the exact count is subtracted.
+
+    A plan counts what a method needs: likenesses of K anchors to the others, and every other token added up once. What
+    runs computes likenesses among the anchors too where they are few, and rows of many weights as one K x N product,
+    which both take less time; so many products more may be counted.
+    """
     model = tiny_llava("eager", kv_heads)
     p = prompt([3, 0, 27])
     text = p.input_ids.shape[1] - TOKENS
@@ -105,4 +110,7 @@ def test_flops_equal_those_counted_under_eager_attention(spec: Step, kv_heads: i
         model.lm_head(torch.zeros(1, 1, 32))
     decoder -= outside.get_total_flops()
     expected = made.prefill_flops + 2 * made.macs.reducers
-    assert abs(decoder - expected) <= 0.001 * expected, (decoder, expected)
+    sites = list(zip(counts := sorted(set(made.tokens_per_layer)), counts[1:], strict=False))
+    products = 2 * model.config.text_config.hidden_size * sum(k * (k + n) for k, n in sites)
+    more = products if spec.groups[0].behaviour != call("prune") else 0
+    assert -0.001 * expected <= decoder - expected <= 0.001 * expected + more, (decoder, expected)

@@ -34,7 +34,7 @@ EXACT = {
     "expect ▮": "flops kv_cache latency prefill_flops tokens",
     "expect tokens(▮": "layer max mean min",
     "space s minimise task + alignment(▮": "hidden logits",
-    "search with ▮": "accumulate batch checkpoint optimiser precision seed steps temperature",
+    "search with ▮": "accumulate batch checkpoint faintness optimiser pool precision refine seed steps temperature",
     "search with optimiser: ▮": "adam adamw muon sgd",
     "param b = 3 at layer ▮": "b depth",
     "# at ▮": "",

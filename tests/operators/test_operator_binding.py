@@ -59,7 +59,7 @@ def test_three_mistakes_give_three_diagnostics_each_at_its_place() -> None:
     assert shown["E0221"] == "rows"
     fix = by_code["E0222"].fix
     assert fix is not None
-    assert fix.message == "did you mean `last`?"
+    assert fix.message == "write `last`"
     assert fix.edits[0].replacement == "last"
 
 
