@@ -76,7 +76,7 @@ def environment(wanted: str) -> tuple[Path, str]:
 def outcome(python: Path, suite: Sequence[str], report: Path) -> Outcome:
     """Run tests with a Python."""
     quiet = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    options = ["-q", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    options = ["-q", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "-o", "timeout=0", f"--junitxml={report}"]
     report.unlink(missing_ok=True)
     subprocess.run(
         [python, "-m", "pytest", *suite, *options],
