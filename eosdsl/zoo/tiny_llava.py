@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eosdsl.zoo.train_tokens import BOS, EOS, IMAGE, PAD, SPECIALS, TOKEN_IDS
+from eosdsl.zoo.untrained import untrained
+from eosdsl.zoo.word_tokenizer import word_tokenizer
 
 if TYPE_CHECKING:
     from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
@@ -86,36 +88,16 @@ def config() -> LlavaConfig:
 
 def fresh_model(seed: int) -> LlavaForConditionalGeneration:
     """The model before training, the same for the same seed."""
-    import torch
     from transformers import LlavaForConditionalGeneration
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = LlavaForConditionalGeneration(config())
-    model.generation_config.eos_token_id = EOS
-    model.generation_config.pad_token_id = PAD
-    return model
+    return untrained(LlavaForConditionalGeneration, config(), seed)
 
 
 def processor() -> LlavaProcessor:
     """Image processor (resize, centre crop, normalise; its PIL form needs no torchvision), tokenizer, chat template."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-    from transformers import CLIPImageProcessorPil, LlavaProcessor, PreTrainedTokenizerFast
+    from transformers import CLIPImageProcessorPil, LlavaProcessor
 
-    words = Tokenizer(models.WordLevel(dict(TOKEN_IDS), unk_token="<unk>"))
-    words.normalizer = normalizers.Lowercase()
-    words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(True)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        extra_special_tokens={"image_token": "<image>"},
-        model_max_length=1024,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-    )
+    tokenizer = word_tokenizer(TOKEN_IDS, {"image_token": "<image>"})
     assert [tokenizer.convert_tokens_to_ids(token) for token in SPECIALS] == list(range(len(SPECIALS)))
     images = CLIPImageProcessorPil(
         size={"shortest_edge": SIDE},

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from eosdsl.zoo.tiny_llava import LAYERS as READING_LAYERS
 from eosdsl.zoo.tiny_llava import MEAN, ROPE_THETA, SIDE, STD, WIDTH
 from eosdsl.zoo.train_tokens import BOS, EOS, IMAGE, PAD, TOKEN_IDS
+from eosdsl.zoo.untrained import untrained
+from eosdsl.zoo.word_tokenizer import word_tokenizer
 
 if TYPE_CHECKING:
     from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
@@ -93,45 +95,25 @@ def config() -> Qwen2VLConfig:
 
 def fresh_model(seed: int) -> Qwen2VLForConditionalGeneration:
     """The model before training, the same for the same seed."""
-    import torch
     from transformers import Qwen2VLForConditionalGeneration
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = Qwen2VLForConditionalGeneration(config())
-    model.generation_config.eos_token_id = EOS
-    model.generation_config.pad_token_id = PAD
-    return model
+    return untrained(Qwen2VLForConditionalGeneration, config(), seed)
 
 
 def processor() -> ImagesOnlyProcessor:
     """Image processor, tokenizer, chat template. Sides are rounded to multiples of 8 pixels; images larger than
     96 x 96 are brought down to as many pixels in their own proportions, and nothing is cut off."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     from eosdsl.run.qwen_processor import ImagesOnlyProcessor
 
-    words = Tokenizer(models.WordLevel(dict(WORD_IDS), unk_token="<unk>"))
-    words.normalizer = normalizers.Lowercase()
-    words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(True)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        extra_special_tokens={
-            "image_token": IMAGE_TOKEN,
-            "video_token": "<|video_pad|>",
-            "vision_start_token": "<|vision_start|>",
-            "vision_end_token": "<|vision_end|>",
-        },
-        model_max_length=1024,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-    )
+    named = {
+        "image_token": IMAGE_TOKEN,
+        "video_token": "<|video_pad|>",
+        "vision_start_token": "<|vision_start|>",
+        "vision_end_token": "<|vision_end|>",
+    }
+    tokenizer = word_tokenizer(WORD_IDS, named)
     assert tokenizer.convert_tokens_to_ids(IMAGE_TOKEN) == IMAGE
     assert len(tokenizer) == len(WORD_IDS)
     images = Qwen2VLImageProcessorPil(

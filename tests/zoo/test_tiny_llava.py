@@ -10,7 +10,7 @@ import pytest
 from eosdsl.models.find import TRAINED, find_model
 from eosdsl.models.registry import facts, names
 from eosdsl.tasks.base import Example
-from eosdsl.tasks.registry import family, standard_families
+from eosdsl.tasks.registry import family
 
 FOLDER = TRAINED / "tiny-llava"
 
@@ -32,16 +32,6 @@ def test_it_is_known_by_name_and_its_facts_need_no_torch() -> None:
     assert (known.visual_tokens, known.grid, known.decoder.layers) == (144, (12, 12), 8)
 
 
-def test_it_is_small_and_documented() -> None:
-    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 12_000_000
-    card = json.loads((FOLDER / "zoo.json").read_text())
-    assert set(card["families"]) == set(standard_families())
-    assert card["stages"]["read"]["curve"]
-    readme = (FOLDER / "README.md").read_text()
-    assert f"{card['mean_accuracy']:.3f}" in readme
-    assert "Apache-2.0" in readme
-
-
 def test_it_is_as_good_as_the_issue_asks() -> None:
     card = json.loads((FOLDER / "zoo.json").read_text())
     assert card["mean_accuracy"] >= 0.9
@@ -56,23 +46,3 @@ def test_it_answers_questions_that_it_was_never_asked(loaded: tuple[Any, Any]) -
         examples += family(name).generate("test", 7, 8)
     assert accuracy(*loaded, examples, with_images=True) > 0.85
     assert accuracy(*loaded, examples, with_images=False) < 0.5
-
-
-@pytest.mark.slow
-def test_the_card_tells_the_truth(loaded: tuple[Any, Any]) -> None:
-    from eosdsl.zoo.train_evaluate import evaluate
-
-    card = json.loads((FOLDER / "zoo.json").read_text())
-    scores = evaluate(*loaded, questions=100, seed=3)
-    for name, score in scores.items():
-        # 100 questions: three standard errors
-        assert abs(score.accuracy - card["families"][name]["accuracy"]) < 0.15, name
-
-
-def test_weights_are_stored_in_half_the_room_and_loaded_in_full(loaded: tuple[Any, Any]) -> None:
-    import torch
-    from safetensors import safe_open
-
-    assert {parameter.dtype for parameter in loaded[0].parameters()} == {torch.float32}
-    with safe_open(FOLDER / "model.safetensors", framework="pt") as file:
-        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118 # no mapping
