@@ -325,5 +325,7 @@ class Absorbing(Behaviour, ABC):
         return frozenset().union(*parts)
 
     def macs(self, context: CostContext) -> int:
-        """The weighted sum of the others; the similarity counts for itself."""
-        return max(context.tokens - context.kept, 0) * context.width
+        """The weighted sum of the others: each added to one anchor where the behaviour is sharp, else shared out over
+        all of them (a K x C product, whatever entries a support leaves at zero). The similarity counts for itself."""
+        taken = max(context.tokens - context.kept, 0) * context.width
+        return taken if self.sharp and self.combine != "sequential" else context.kept * taken
