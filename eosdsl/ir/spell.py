@@ -25,6 +25,7 @@ from eosdsl.ir.nodes import (
     Weighted,
     Where,
 )
+from eosdsl.ir.own_budget import own_budget
 from eosdsl.ir.quantities import Argument, Call, Dims, Open, Quantity, Value, Word
 
 _UNITS = {"tokens": " tokens", "flops": " FLOPs", "bytes": " B", "milliseconds": " ms"}
@@ -151,7 +152,8 @@ def _layer(layer: LayerRef) -> str:
 
 
 def _group(group: Group) -> str:
-    parts = [f"{group.budget.verb} {_ramp(group.budget)}"]
+    brought = isinstance(group.pick, Call) and group.budget == own_budget(group.pick)
+    parts = [] if brought else [f"{group.budget.verb} {_ramp(group.budget)}"]
     if group.score is not None:
         parts.append(f"by {spell_score(group.score)}")
     if group.pick != Call(name="top"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from eosdsl.ir.nodes import Amount, Budget, Where
 from eosdsl.ir.quantities import Call, Open, Quantity, Word
 from eosdsl.passes.curves import CURVES
@@ -33,16 +31,6 @@ def budget(context: Context, written: tree.Budget, where: Where | None) -> Budge
         curve=along,
         span=context.at(written.span),
     )
-
-
-def grid_budget(pick: Call, span: Span) -> Budget | None:
-    """The budget that `pick grid(2x2)` brings along: one token of every cell."""
-    cell = pick.arguments[0].value if pick.name == "grid" and pick.arguments else None
-    rows, columns = getattr(cell, "rows", 0), getattr(cell, "columns", 0)
-    if not rows * columns:
-        return None
-    share = Quantity(value=Fraction(1, rows * columns), unit="ratio", span=span)
-    return Budget(verb="retain", amounts=(Amount(value=share, span=span),), span=span)
 
 
 def curve(context: Context, written: tree.Call) -> Call | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from eosdsl.ir.nodes import Behaviour, Group, Mix, MixPart, Where
+from eosdsl.ir.own_budget import own_budget
 from eosdsl.ir.quantities import Call, Open, Quantity, Value, Word
 from eosdsl.operators.kinds import Kind
-from eosdsl.passes.resolve_budgets import budget, grid_budget
+from eosdsl.passes.resolve_budgets import budget
 from eosdsl.passes.resolve_context import Context
 from eosdsl.passes.resolve_operators import check_operator
 from eosdsl.passes.resolve_scores import score
@@ -26,7 +27,7 @@ def group(context: Context, written: tree.Group, where: Where | None) -> Group |
     if written.budget is not None:
         amount = budget(context, written.budget, where)
     else:
-        amount = grid_budget(pick, context.at(written.span)) if isinstance(pick, Call) else None
+        amount = own_budget(pick, context.at(written.span)) if isinstance(pick, Call) else None
         # what is wrong with a grid has been said
         if amount is None and not (isinstance(pick, Call) and pick.name == "grid" and len(context.found) > before):
             context.error(

@@ -6,6 +6,7 @@
 4. Plain: a mix becomes the corner next to it, a sum of scores one score, a site is closed, wherever the loss on
    questions that were held back does not notice.
 5. What the constraints leave is used: budgets are raised together while they hold, where that does not hurt.
+6. What nothing reads is not written: a score beside a pick that looks at none, say (`eosdsl.searching.tidy`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from eosdsl.searching.judge import Judge, Verdict, goes_unnoticed
 from eosdsl.searching.members import Members
 from eosdsl.searching.pricing import LEAST_SHARE
 from eosdsl.searching.refine import acts, refined
+from eosdsl.searching.tidy import tidied
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def derive(
     found = _plain(found, members, judge, note)
     found = _without_idle(_filled(found, members, judge, note), members, note)
     program = members.space.fill(found)
-    return Derived(found, program, judge.verdict(program), tuple(steps))
+    return Derived(found, tidied(program, members.facts), judge.verdict(program), tuple(steps))
 
 
 def trimmed(genome: Genome, members: Members) -> Genome:
