@@ -41,9 +41,18 @@ _TAKEN = {
 }
 
 
-def refuse_outer(model: Any, kwargs: dict[str, Any]) -> None:
-    """Refuse what a call of the whole model asks of a reduced sequence. Raises SpecError (E0431, E0435)."""
-    if kwargs.get("labels") is not None:
+_IGNORED = -100  # by the loss: a label that names nothing
+
+
+def checked_outer(model: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keywords that a call of the whole model goes on with: labels that name no row are left out, as PaliGemma's
+    processor gives them with every prompt.
+
+    Raises:
+        SpecError: E0431, E0435 where a call asks what a reduced sequence cannot give.
+    """
+    labels = kwargs.get("labels")
+    if labels is not None and bool((labels != _IGNORED).any()):
         refuse(
             "E0431",
             "labels are not supported while an operator is attached: they name rows that reductions remove",
@@ -51,6 +60,7 @@ def refuse_outer(model: Any, kwargs: dict[str, Any]) -> None:
         )
     if not torch.compiler.is_compiling():  # a hook is traced on its own: looking at a weight would be a second graph
         refuse_without_weights(model)
+    return {name: value for name, value in kwargs.items() if name != "labels"}
 
 
 def entering(

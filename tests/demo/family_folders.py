@@ -94,6 +94,25 @@ def llava_next() -> tuple[Any, Any]:
     return _model("LlavaNext", config), processor
 
 
+def llava_onevision() -> tuple[Any, Any]:
+    tokenizer = tokenizer_with(image_token="<image>", video_token="<video>")
+    pixels = transformers.LlavaOnevisionImageProcessorPil(
+        size={"height": 56, "width": 56}, image_grid_pinpoints=_PINPOINTS
+    )
+    videos = transformers.LlavaOnevisionVideoProcessor(size={"height": 56, "width": 56})
+    processor = transformers.LlavaOnevisionProcessor(
+        pixels, tokenizer, videos, num_image_tokens=16, vision_feature_select_strategy="full"
+    )
+    config = transformers.LlavaOnevisionConfig(
+        text_config=_text("qwen2", tokenizer),
+        vision_config=_tower("siglip_vision_model"),
+        image_grid_pinpoints=_PINPOINTS,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
+    )
+    return _model("LlavaOnevision", config), processor
+
+
 def _pixtral_processor(patch: int, merge: int) -> Any:
     tokenizer = tokenizer_with(image_token="[IMG]", image_break_token="[IMG_BREAK]", image_end_token="[IMG_END]")
     side = patch * merge
@@ -125,21 +144,45 @@ def mistral3() -> tuple[Any, Any]:
     return _model("Mistral3", config), processor
 
 
-def idefics3() -> tuple[Any, Any]:
+_TILE: dict[str, Any] = {"size": {"longest_edge": 112}, "max_image_size": {"longest_edge": 56}}
+
+
+def _idefics_tokenizer() -> Any:
     tokenizer = tokenizer_with(
         image_token="<image>", fake="<fake_token_around_image>", whole="<global-img>", end="<end_of_utterance>"
     )
     places = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
     tokenizer.add_tokens(places, special_tokens=True)
-    pixels = transformers.Idefics3ImageProcessorPil(size={"longest_edge": 112}, max_image_size={"longest_edge": 56})
-    processor = transformers.Idefics3Processor(pixels, tokenizer, image_seq_len=4)
-    config = transformers.Idefics3Config(
+    return tokenizer
+
+
+def _idefics(kind: str, tokenizer: Any) -> Any:
+    config = getattr(transformers, f"{kind}Config")(
         text_config=_text("llama", tokenizer),
-        vision_config=_tower("idefics3_vision"),
+        vision_config=_tower(f"{kind.lower()}_vision"),
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=2,
     )
-    return _model("Idefics3", config), processor
+    return _model(kind, config)
+
+
+def idefics3() -> tuple[Any, Any]:
+    tokenizer = _idefics_tokenizer()
+    processor = transformers.Idefics3Processor(
+        transformers.Idefics3ImageProcessorPil(**_TILE), tokenizer, image_seq_len=4
+    )
+    return _idefics("Idefics3", tokenizer), processor
+
+
+def smolvlm() -> tuple[Any, Any]:
+    tokenizer = _idefics_tokenizer()
+    processor = transformers.SmolVLMProcessor(
+        transformers.SmolVLMImageProcessorPil(**_TILE),
+        tokenizer,
+        transformers.SmolVLMVideoProcessor(**_TILE),
+        image_seq_len=4,
+    )
+    return _idefics("SmolVLM", tokenizer), processor
 
 
 def aya_vision() -> tuple[Any, Any]:
@@ -244,6 +287,8 @@ FOLDERS: dict[str, Build] = {
 
 _QWEN2_5 = {"depth": 2, "hidden_size": 32, "intermediate_size": 48, "out_hidden_size": 32, "num_heads": 2}
 NEED_TORCHVISION: dict[str, Build] = {
+    "llava_onevision": llava_onevision,
+    "smolvlm": smolvlm,
     "internvl": internvl,
     "pixtral": pixtral,
     "mistral3": mistral3,
@@ -253,7 +298,7 @@ NEED_TORCHVISION: dict[str, Build] = {
         "Qwen3VL", {**_QWEN2_5, "deepstack_visual_indexes": [0], "num_position_embeddings": 16, "patch_size": 16}
     ),
 }
-"""Families whose processors transformers lets run with torchvision only."""
+"""Families whose processors transformers lets run with torchvision only; SmolVLM's needs num2words too."""
 
 
 def save(name: str, folder: Path) -> Path:

@@ -121,6 +121,15 @@ def test_nothing_is_refused_where_nothing_is_reduced() -> None:
     assert torch.equal(static, model.generate(**P.inputs(), max_new_tokens=2, cache_implementation="static"))
 
 
+def test_labels_that_name_no_row_ask_for_nothing() -> None:
+    """PaliGemma's processor gives them with every prompt."""
+    ignored = torch.full_like(P.input_ids, -100)
+    with compile(program(step(2, ratio("1/2"))), tiny_llava()) as compiled:
+        out = compiled(**P.inputs(), labels=ignored)
+        assert out.loss is None
+        assert torch.equal(out.logits, compiled(**P.inputs()).logits)
+
+
 @pytest.mark.parametrize(
     ("spec", "code"),
     [

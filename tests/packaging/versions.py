@@ -1,7 +1,7 @@
 """`make versions`: a decisive part of the tests on several versions of transformers, each in an environment of its own.
 
-Every environment sees the packages of the one that runs this (torch, the tools), and has transformers, and what that
-version needs otherwise, in front of them.
+Every environment sees the packages of the one that runs this (torch, the tools), and has transformers, what that
+version needs otherwise, and what some processors ask for (torchvision, num2words) in front of them.
 
     python tests/packaging/versions.py                  the oldest version that is taken, and the newest there is
     python tests/packaging/versions.py 5.20.0 5.24.0    these
@@ -26,6 +26,7 @@ from eosdsl.lowering.versions import BELOW, NEWEST, OLDEST
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "build" / "versions"
 LATEST = "latest"
+PARTS = ("torchvision", "num2words")
 QUICK = "prune or not (batch_equals or cached or cache_holds or second_turn)"
 SUITES: dict[str, tuple[str, ...]] = {
     "laws, every family": ("tests/lowering/test_family_laws.py", "-k", QUICK),
@@ -34,6 +35,8 @@ SUITES: dict[str, tuple[str, ...]] = {
     "generate, caches": ("tests/lowering/test_generation.py", "tests/lowering/test_static_cache.py"),
     "one graph, refusals": ("tests/lowering/test_one_graph.py", "tests/lowering/test_refusals.py"),
     "shipped configs": ("tests/models",),
+    "folders, processors": ("tests/demo/test_family_folders.py", "tests/demo/test_processor_counts.py"),
+    "artefacts, exports": ("tests/lowering/test_artefact.py", "tests/lowering/test_export.py"),
 }
 
 
@@ -62,7 +65,7 @@ def environment(wanted: str) -> tuple[Path, str]:
     kept = folder / "constraints.txt"
     kept.write_text(f"torch=={version('torch').partition('+')[0]}\n")
     asked = f"transformers>={OLDEST},<{BELOW}" if wanted == LATEST else f"transformers=={wanted}"
-    install = ["install", "-qq", "--upgrade", "--disable-pip-version-check", "--constraint", str(kept), asked]
+    install = ["install", "-qq", "--upgrade", "--disable-pip-version-check", "--constraint", str(kept), asked, *PARTS]
     subprocess.run([sys.executable, "-m", "pip", "--python", str(python), *install], check=True)
     found = subprocess.run(
         [python, "-c", "from importlib.metadata import version; print(version('transformers'))"],
@@ -75,8 +78,21 @@ def environment(wanted: str) -> tuple[Path, str]:
 
 def outcome(python: Path, suite: Sequence[str], report: Path) -> Outcome:
     """Run tests with a Python."""
-    quiet = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    options = ["-q", "-n", "0", "-m", "not slow", "-p", "no:cacheprovider", "-o", "timeout=0", f"--junitxml={report}"]
+    quiet = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    options = [
+        "-p",
+        "vision_names",
+        "-q",
+        "-n",
+        "0",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "timeout=0",
+        f"--junitxml={report}",
+    ]
     report.unlink(missing_ok=True)
     subprocess.run(
         [python, "-m", "pytest", *suite, *options],
