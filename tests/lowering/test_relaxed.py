@@ -41,6 +41,18 @@ def test_soft_top_k_takes_exactly_k(temperature: float) -> None:
     assert (z.gather(1, scores.argsort(dim=1)).diff(dim=1) >= 0).all()
 
 
+def test_equal_scores_share_while_it_is_warm_and_the_first_come_first_when_it_is_cold() -> None:
+    """As in a discrete program: say where no token is within the window of the row that is asked."""
+    scores = torch.tensor([[2.0, 0.0, 0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    presence = torch.tensor([[1.0, 1.0, 1e-30, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
+    wanted = torch.tensor([3.0, 2.0], dtype=torch.float64)
+    warm = soft_top_k(scores, presence, wanted, 0.05).exp()
+    torch.testing.assert_close(warm[0, [1, 4, 5]], torch.full((3,), 2 / 3), atol=1e-3, rtol=0)
+    cold = soft_top_k(scores, presence, wanted, 1e-4).exp() * presence
+    torch.testing.assert_close(cold[0], torch.tensor([1.0, 1.0, 0.0, 0.0, 1.0, 0.0]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(cold[1], torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0, 0.0]), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.05, 1e-3])
 @pytest.mark.parametrize("missing", [0.0, 1e-6, 0.5])
 def test_a_soft_top_k_of_as_good_as_all_has_a_gradient_of_its_size(temperature: float, missing: float) -> None:

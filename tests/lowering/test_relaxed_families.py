@@ -1,14 +1,15 @@
-"""The cold program is the discrete one on other families and in bf16: tiles with line breaks (LLaVA-NeXT), images of
-any size and videos with three-part positions (Qwen-VL), features that are added again behind early layers (Qwen3-VL),
-layers that slide (Gemma 3), in batches with padding."""
+"""The cold program is the discrete one on every family and in bf16: tiles with line breaks (LLaVA-NeXT), images of any
+size and videos with three-part positions (Qwen-VL), features that are added again behind early layers (Qwen3-VL), layers
+that slide (Gemma 3), in batches with padding; in towers where reductions run, and refused alike where they do not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from every_family import FAMILIES
+from every_family import FAMILIES, every_family
 from families import Family, Inputs, batch
 from relaxed_runs import TAIL, genome, several, space
 from tiny_models import tiny_llava
@@ -20,7 +21,6 @@ from eosdsl.lowering.compile import compile
 from eosdsl.lowering.relaxing.relax import relax
 from eosdsl.lowering.relaxing.temperatures import Temperatures
 
-NAMES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava_next", "gemma3")
 SPACES = {
     "any site, any of the four": "at any 1..2 of layers 1, 2, 3: retain ? 20%..60% by ? * attention + ? * norm(hidden) "
     "pick ? {top, diverse} via mix(? prune, ? merge, ? pool, ? reweight(temperature: ? 0.05..5)) "
@@ -51,11 +51,10 @@ def cold_and_compiled(model: Any, program: RelaxedProgram, inputs: dict[str, Any
 
 
 @pytest.mark.parametrize("text", SPACES.values(), ids=SPACES.keys())
-@pytest.mark.parametrize("name", NAMES)
-def test_cold_is_discrete_on_other_families(name: str, text: str) -> None:
-    family = FAMILIES[name]
+@every_family
+def test_cold_is_discrete_on_every_family(family: Family, text: str) -> None:
     program = space(text if family.divides else text.replace(" after attention", ""))
-    model = family.build("sdpa")
+    model = family.build(family.attentions[0])
     for seed in (0, 1):
         cold, found, member = cold_and_compiled(model, program, inputs_of(family), seed)
         torch.testing.assert_close(cold, found, atol=1e-3, rtol=0, msg=lambda told, m=member: f"{m}\n{told}")
@@ -75,12 +74,45 @@ def test_cold_is_discrete_in_bf16(name: str) -> None:
         assert float(apart.mean()) < 0.02 * size and float(apart.max()) < 0.15 * size, member
 
 
-def test_towers_that_do_not_run_reduced_are_refused_with_the_reason() -> None:
-    model = FAMILIES["qwen2_vl"].build("sdpa")
-    with pytest.raises(SpecError) as problem:
-        relax(space("at encoder layer 1: retain ? 20%..60%"), model)
-    (found,) = problem.value.diagnostics
-    assert found.code.startswith("E04") and "tower" in f"{found.message} {found.helps}"
+TOWER_SITES = ("encoder layer 0", "encoder layer 0 after attention", "encoder output")
+
+
+def findings(lower: Callable[[], Any]) -> list[tuple[str, str]]:
+    """What lowering refuses, without spans; what it attached is detached again."""
+    try:
+        lower().detach()
+    except SpecError as problem:
+        return [(one.code, one.message) for one in problem.diagnostics]
+    return []
+
+
+@every_family
+def test_towers_are_searched_where_they_are_reduced_and_refused_in_the_same_words(family: Family) -> None:
+    model = family.build(family.attentions[0])
+    for site in TOWER_SITES:
+        refused = findings(lambda site=site: compile(f"at {site}: retain 50% by norm(hidden)", model))
+        assert (
+            findings(lambda site=site: relax(space(f"at {site}: retain ? 20%..60% by norm(hidden)"), model)) == refused
+        )
+
+
+TOWERS = (
+    "at any 1 of encoder layers 0, 1 after attention: remove ? 2 tokens..5 tokens by norm(hidden) "
+    "pick ? {bipartite(on: keys), top} via mix(? merge, ? prune) with attention_bias: ? * log_size",
+    "at encoder layer 1: retain ? 50%..80% by similarity(others) via ? {merge, pool} with attention_bias: ? * log_size\n"
+    "at encoder output: retain ? 30%..50% by norm(hidden) via ? {merge, prune} with attention_bias: ? * log_size\n"
+    "at layer 2: retain ? 10%..20% via mix(? merge, ? pool)",
+)
+
+
+@pytest.mark.parametrize("text", TOWERS)
+@pytest.mark.parametrize("name", ["paligemma", "paligemma2"])
+def test_cold_is_discrete_in_towers_without_a_cls_token(name: str, text: str) -> None:
+    family = FAMILIES[name]
+    model = family.build(family.attentions[0])
+    for seed in (0, 1, 2):
+        cold, found, member = cold_and_compiled(model, space(text), inputs_of(family), seed)
+        torch.testing.assert_close(cold, found, atol=1e-3, rtol=0, msg=lambda told, m=member: f"{m}\n{told}")
 
 
 @torch.no_grad()
