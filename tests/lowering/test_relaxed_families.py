@@ -1,6 +1,6 @@
 """The cold program is the discrete one on every family and in bf16: tiles with line breaks (LLaVA-NeXT), images of any
-size and videos with three-part positions (Qwen-VL), features that are added again behind early layers (Qwen3-VL), layers
-that slide (Gemma 3), in batches with padding; in towers where reductions run, and refused alike where they do not."""
+size and videos with three-part positions (Qwen-VL), features that are added again behind early layers (Qwen3-VL),
+layers that slide (Gemma 3), in batches with padding; in towers where reductions run, and refused alike where not."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def test_towers_are_searched_where_they_are_reduced_and_refused_in_the_same_word
 TOWERS = (
     "at any 1 of encoder layers 0, 1 after attention: remove ? 2 tokens..5 tokens by norm(hidden) "
     "pick ? {bipartite(on: keys), top} via mix(? merge, ? prune) with attention_bias: ? * log_size",
-    "at encoder layer 1: retain ? 50%..80% by similarity(others) via ? {merge, pool} with attention_bias: ? * log_size\n"
+    "at encoder layer 1: retain ? 50%..80% by similarity(others) via ? {merge, pool} "
+    "with attention_bias: ? * log_size\n"
     "at encoder output: retain ? 30%..50% by norm(hidden) via ? {merge, prune} with attention_bias: ? * log_size\n"
     "at layer 2: retain ? 10%..20% via mix(? merge, ? pool)",
 )
