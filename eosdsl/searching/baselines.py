@@ -29,6 +29,8 @@ from eosdsl.searching.settings import Settings
 
 QUESTIONS = 32
 """That a member is measured on, where the method does not decide it."""
+KEPT = 6
+"""How many members deriving compares: as many as it is given by the relaxed search."""
 _CHUNK = 16
 _RUNGS, _SHRINK = 4, 3
 _BROKEN = 1e3
@@ -38,7 +40,7 @@ Watch = Callable[[Mapping[str, Any]], None]
 
 @dataclass
 class Trials:
-    """Members tried so far, `forwards` of `allowed` passes spent, and the best: (loss, genome)."""
+    """Members tried so far, `forwards` of `allowed` passes spent, and the best of them: (loss, genome), best first."""
 
     session: Session
     members: Members
@@ -48,12 +50,12 @@ class Trials:
     watch: Watch
     forwards: int = 0
     count: int = 0
-    best: tuple[float, Genome] | None = None
+    top: list[tuple[float, Genome]] = field(default_factory=list[tuple[float, Genome]])
     _judges: dict[tuple[int, int], Judge] = field(default_factory=dict[tuple[int, int], Judge])
 
     def loss(self, genome: Genome, questions: int = QUESTIONS, lot: int = 0) -> float:
         """The objective on so many questions of a lot; infinite where no budgets make the member meet the
-        constraints. The best of full measure is remembered."""
+        constraints. The best are remembered."""
         feasible = self.feasible(genome)
         if feasible is None:
             return float("inf")
@@ -62,9 +64,9 @@ class Trials:
         loss = judge.verdict(self.session.space.fill(feasible)).loss
         self.forwards += judge.forwards - before
         self.count += 1
-        if self.best is None or loss < self.best[0]:
-            self.best = (loss, feasible)
-        self.watch({"step": self.count, "loss": loss, "best": self.best[0], "forwards": self.forwards})
+        if all(feasible.values != known.values for _, known in self.top):
+            self.top = sorted([*self.top, (loss, feasible)], key=lambda one: one[0])[:KEPT]
+        self.watch({"step": self.count, "loss": loss, "best": self.top[0][0], "forwards": self.forwards})
         return loss
 
     def feasible(self, genome: Genome) -> Genome | None:
@@ -105,10 +107,11 @@ def by_method(
     members = Members(session.space, session.facts, constraints, session.profile)
     trials = Trials(session, members, weights, allowed, settings.seed, watch)
     METHODS[method](trials)
-    if trials.best is None:
+    if not trials.top:
         raise SpecError([error("E0675", f"none of the members of {session.space.program.name} tried meets it")])
     return Run(
-        genome=trials.best[1],
+        genome=trials.top[0][1],
+        others=[genome for _, genome in trials.top[1:]],
         method=method,
         steps=trials.count,
         seed=settings.seed,
@@ -134,7 +137,7 @@ def _halving(trials: Trials) -> None:
     rung = [trials.session.space.sample(source) for _ in range(count)]
     for number in range(rungs):
         questions = first * _SHRINK**number
-        trials.best = None  # losses on other questions do not compare
+        trials.top = []  # losses on other questions do not compare
         ranked = sorted(((trials.loss(one, questions), place) for place, one in enumerate(rung)), key=lambda it: it)
         rung = [rung[place] for _, place in ranked[: max(1, len(rung) // _SHRINK)]]
 

@@ -1,6 +1,7 @@
 """From a relaxed program to the discrete one that is handed back: rounded, repaired, made plain, and measured.
 
-1. What the search decided is taken: gates above 1/2, the likeliest choices, shares below 5% dropped.
+1. What the search decided is taken: gates above 1/2, the likeliest choices, shares below 5% dropped. Where a search met
+   several members they are compared, each with its budgets fitted, and the best is taken.
 2. Repair: where rounding broke a constraint by the plan's count, budgets are lowered in the way that costs least.
 3. Refine, where the space asks for it: neighbours are compared (`eosdsl.searching.refine`).
 4. Plain: a mix becomes the corner next to it, a sum of scores one score, a site is closed, wherever the loss on
@@ -11,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eosdsl.diagnostics import SpecError, error
@@ -20,7 +21,7 @@ from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.searching.judge import Judge, Verdict, goes_unnoticed
 from eosdsl.searching.members import Members
 from eosdsl.searching.pricing import LEAST_SHARE
-from eosdsl.searching.refine import acts, refined
+from eosdsl.searching.refine import acts, fitted, is_better, refined
 from eosdsl.searching.tidy import tidied
 
 
@@ -41,8 +42,10 @@ def derive(
     say: Callable[[str], None] = lambda line: None,
     *,
     refine: int = 0,
+    others: Sequence[Genome] = (),
 ) -> Derived:
-    """Make a search's genome an operator; `refine`: how many neighbours are tried.
+    """Make a search's genome an operator; `refine`: what trying neighbours may take, in verdicts on all questions;
+    `others`: members that it met on the way and that may be better.
 
     Raises:
         SpecError: E0675 where no member near it meets the constraints.
@@ -55,6 +58,8 @@ def derive(
 
     found = _without_idle(trimmed(genome, members), members, note)
     found = _repaired(found, members, judge, note)
+    if others:
+        found = _best(found, [trimmed(one, members) for one in others], members, judge, note)
     if refine:
         found = refined(_filled(found, members, judge, note), members, judge, refine, note)
     found = _plain(found, members, judge, note)
@@ -73,6 +78,22 @@ def trimmed(genome: Genome, members: Members) -> Genome:
             factor = sum(shares.values()) / sum(kept.values())
             changes |= {name: share * factor for name, share in kept.items()}
     return members.rounded(genome, changes)
+
+
+def _best(
+    genome: Genome, others: Sequence[Genome], members: Members, judge: Judge, note: Callable[[str], None]
+) -> Genome:
+    """The best of some members, all with what the constraints allow; the first where none is better."""
+    found = [one for one in (fitted(one, members) for one in (genome, *others)) if one is not None]
+    if not found:
+        return genome
+    best, kept = found[0], judge.verdict(members.space.fill(found[0]))
+    for one in found[1:]:
+        verdict = judge.verdict(members.space.fill(one))
+        if is_better(verdict, kept):
+            note(f"a member met on the way is better: {kept.loss:.4f} to {verdict.loss:.4f}")
+            best, kept = one, verdict
+    return best
 
 
 def _without_idle(genome: Genome, members: Members, note: Callable[[str], None]) -> Genome:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import torch
 
+from eosdsl.ir.genome import Genome
 from eosdsl.ir.nodes import Constraint, DiscreteProgram
 from eosdsl.ir.spell import spell
 from eosdsl.lowering.compile import compile_program
-from eosdsl.lowering.relaxing.relax import relax
+from eosdsl.lowering.relaxing.relax import Relaxed, relax
 from eosdsl.searching.batch import Batch
 from eosdsl.searching.metrics import Metrics, read_rows
 from eosdsl.searching.objective import Seen, Weights, see
@@ -26,6 +27,8 @@ from eosdsl.tasks.base import Example
 A = TypeVar("A")
 B = TypeVar("B")
 METRICS = "metrics.jsonl"
+_MARKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Shares of the steps at which it is noted which member the search is at: bounds are the space's from half on."""
 
 
 def by_gradient(
@@ -59,7 +62,7 @@ def by_gradient(
         if not (resume and trainer.resume()):
             # a space says where numbers start, not which places and choices are good: those start even
             relaxed.start(session.space.prior(), sureness=0.0)
-        rows = _run(trainer, folder, tensorboard, report, until)
+        rows = _run(trainer, relaxed, folder, tensorboard, report, until)
         trainer.cool()
         relaxed_loss = trainer.evaluate(session.derive_on)["task"]
         genome = relaxed.genome()
@@ -73,12 +76,14 @@ def by_gradient(
         forwards=progress.forwards,
         skipped=progress.skipped,
         relaxed_loss=relaxed_loss,
+        others=[Genome.from_json(one) for one in dict.fromkeys(progress.met.values()) if one != genome.to_json()],
         rows=rows,
     )
 
 
 def _run(
     trainer: Trainer,
+    relaxed: Relaxed,
     folder: Path | None,
     tensorboard: bool,
     report: Callable[[Mapping[str, Any]], None],
@@ -87,14 +92,26 @@ def _run(
     """Step to the end, noting every step; the rows of the whole search, those before a resumption among them."""
     rows: list[dict[str, Any]] = []
     if folder is None or not trainer.processes.leads:
-        trainer.run(lambda row: (rows.append(dict(row)), report(row))[-1], until)
+        _noting(trainer, relaxed, lambda row: (rows.append(dict(row)), report(row))[-1], until)
         return rows
     metrics = Metrics(folder / METRICS, after=trainer.progress.step, tensorboard=tensorboard)
     try:
-        trainer.run(lambda row: (metrics.add(row), report(row))[-1], until)
+        _noting(trainer, relaxed, lambda row: (metrics.add(row), report(row))[-1], until)
     finally:
         metrics.close()
     return read_rows(folder / METRICS)
+
+
+def _noting(trainer: Trainer, relaxed: Relaxed, report: Callable[[Mapping[str, Any]], None], until: int | None) -> None:
+    """Step to the end, noting the members that the search is at on the way: in the trainer's progress, so that they
+    survive a crash, and on every process alike."""
+    steps = trainer.settings.steps
+    for mark in sorted({max(1, round(share * steps)) for share in _MARKS}):
+        trainer.run(report, mark if until is None else min(mark, until))
+        progress = trainer.progress
+        if progress.step == mark:
+            trainer.cool()
+            progress.met[str(mark)] = relaxed.genome().to_json()
 
 
 def _target(relaxed: Any, session: Session, weights: Weights) -> Callable[[Batch], Seen]:

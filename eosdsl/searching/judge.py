@@ -39,10 +39,14 @@ class Verdict:
     def accuracy(self) -> float:
         return float(self.right.float().mean())
 
+    def first(self, count: int) -> Verdict:
+        """That of the first `count` questions alone."""
+        return Verdict(self.objective[:count], self.task[:count], self.right[:count])
+
 
 @dataclass
 class Judge:
-    """Judges programs on the same batches; each program once. `targets`: what hidden states and logits are compared
+    """Judges programs on the same batches; each program once a batch. `targets`: what hidden states and logits are compared
     with, one a batch; `forwards`: passes over one question so far."""
 
     model: Any
@@ -50,32 +54,40 @@ class Judge:
     weights: Weights
     targets: Sequence[Seen] | None = None
     forwards: int = 0
-    _known: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    _known: dict[str, list[Verdict]] = field(default_factory=dict[str, list[Verdict]])
     _programs: list[tuple[DiscreteProgram, Verdict]] = field(default_factory=list[tuple[DiscreteProgram, Verdict]])
 
-    def verdict(self, program: DiscreteProgram) -> Verdict:
-        """How a program does. Raises SpecError where it cannot be compiled for the model."""
+    def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
+        """How a program does, on the first `share` of the batches; what was measured before is not measured again.
+
+        Raises:
+            SpecError: where it cannot be compiled for the model.
+        """
         text = spell(program.model_copy(update={"name": "judged", "comment": (), "expectations": ()}))
-        if text not in self._known:
+        wanted = max(1, round(share * len(self.batches)))
+        known = self._known.setdefault(text, [])
+        if len(known) < wanted:
             with compile_program(program.model_copy(update={"expectations": ()}), self.model) as compiled:
-                self._known[text] = self._judged(compiled)
-            self._programs.append((program, self._known[text]))
-        return self._known[text]
+                known += self._judged(compiled, len(known), wanted)
+            if wanted == len(self.batches):
+                self._programs.append((program, _joined(known)))
+        return _joined(known[:wanted])
 
     def measured(self) -> list[tuple[DiscreteProgram, Verdict]]:
-        """Every program so far with its verdict, in order."""
+        """Every program so far that was measured on all questions, with its verdict, in order."""
         return list(self._programs)
 
     def full(self) -> Verdict:
         """How the model does without reduction."""
         if "" not in self._known:
-            self._known[""] = self._judged(self.model)
-        return self._known[""]
+            self._known[""] = self._judged(self.model, 0, len(self.batches))
+        return _joined(self._known[""])
 
     @torch.no_grad()
-    def _judged(self, model: Any) -> Verdict:
-        found: list[tuple[Tensor, Tensor, Tensor]] = []
-        for number, batch in enumerate(self.batches):
+    def _judged(self, model: Any, start: int, end: int) -> list[Verdict]:
+        """Of the batches from `start` to `end`."""
+        found: list[Verdict] = []
+        for number, batch in list(enumerate(self.batches))[start:end]:
             seen = see(model, batch, hidden=self.weights.hidden != 0)
             self.forwards += len(batch.images)
             task = task_loss(seen, batch)
@@ -83,8 +95,13 @@ class Judge:
             if self.weights.aligns and self.targets is not None:
                 target = self.targets[number]
                 objective = objective + alignment(seen, target, batch, self.weights)
-            found.append((objective.cpu(), task.cpu(), exactly_right(seen, batch).cpu()))
-        return Verdict(*(torch.cat(column) for column in zip(*found, strict=True)))
+            found.append(Verdict(objective.cpu(), task.cpu(), exactly_right(seen, batch).cpu()))
+        return found
+
+
+def _joined(parts: Sequence[Verdict]) -> Verdict:
+    columns = ([getattr(part, name) for part in parts] for name in ("objective", "task", "right"))
+    return Verdict(*(torch.cat(column) for column in columns))
 
 
 @torch.no_grad()

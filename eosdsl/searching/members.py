@@ -15,6 +15,9 @@ from eosdsl.ir.space import Space
 from eosdsl.models.facts import ModelFacts
 from eosdsl.passes.bind import bind
 
+_LEAST = 1e-3  # a budget is no nearer to nothing than this when it is asked how far it can be raised
+_HALVINGS = 14
+
 
 @dataclass(frozen=True)
 class Members:
@@ -79,15 +82,16 @@ class Members:
 
     def raised(self, genome: Genome, names: list[str]) -> Genome | None:
         """With these budgets raised together by the most that the constraints allow."""
-        return self._between(genome, names, 1.0, 4.0)
+        highest = (self.space.point(name).bounds[1] / max(float(genome[name]), _LEAST) for name in names)
+        return self._between(genome, names, 1.0, max([1.0, *highest]))
 
     def _between(self, genome: Genome, names: list[str], low: float, high: float) -> Genome | None:
         """The largest factor between `low` and `high` with which the constraints hold, by halving."""
         best = self.scaled(genome, names, low)
         if not names or self.excess(best) > 0:
             return None
-        for _ in range(12):
-            middle = (low + high) / 2
+        for _ in range(_HALVINGS):
+            middle = (low * high) ** 0.5 if low > 0 else (low + high) / 2
             tried = self.scaled(genome, names, middle)
             if self.excess(tried) > 0:
                 high = middle

@@ -2,8 +2,9 @@
 
 A relaxed program is not the one that is derived: places and picks are mixtures until the end, and late in a search the
 temperature leaves them where they are. So the member that a search came to is compared with those that differ from it
-in one decision, each with its budgets raised or lowered together to what the constraints allow. Every comparison is
-counted; black-box searches may spend as many passes of the model more (`eosdsl.searching.baselines`).
+in one decision, each with its budgets raised or lowered together to what the constraints allow. Most can be told on a
+part of the questions; the others are asked all. Every comparison is counted; black-box searches may spend as many
+passes of the model more (`eosdsl.searching.baselines`).
 """
 
 from __future__ import annotations
@@ -11,45 +12,69 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from eosdsl.ir.genome import Gene, Genome
+from eosdsl.ir.spell import spell
 from eosdsl.searching.judge import Judge, Verdict
 from eosdsl.searching.members import Members
 
 Neighbour = tuple[str, Callable[[Genome], Genome | None]]
 _STEPS = (0.5, 2.0)
+SCREEN = 0.25
+"""The share of the questions on which a neighbour is looked at first."""
 
 
 def refined(
     genome: Genome, members: Members, judge: Judge, tries: int, note: Callable[[str], None] = lambda line: None
 ) -> Genome:
-    """The best of a climb over neighbours that compares at most `tries` members with the best so far."""
+    """The best of a climb over neighbours that spends at most `tries` times as much as measuring one member takes."""
     if tries <= 0:
         return genome
     best, kept = genome, judge.verdict(members.space.fill(genome))
-    seen = {genome.to_json()}
+    seen, left = {_text(genome, members)}, float(tries)
     improved = True
     while improved:
         improved = False
         for what, changed in neighbours(members):
             found = changed(best)
             tried = None if found is None else fitted(found, members)
-            if tried is None or tried.to_json() in seen:
+            if tried is None or _text(tried, members) in seen:
                 continue
-            if tries == 0:
+            if left < 1:
                 return best
-            tries -= 1
-            seen.add(tried.to_json())
-            verdict = judge.verdict(members.space.fill(tried))
+            seen.add(_text(tried, members))
+            program = members.space.fill(tried)
+            screened = judge.verdict(program, SCREEN)
+            left -= SCREEN
+            if is_worse(screened, kept.first(len(screened.objective))):
+                continue
+            verdict = judge.verdict(program)
+            left -= 1 - SCREEN
             if is_better(verdict, kept):
                 note(f"{what}: {kept.loss:.4f} to {verdict.loss:.4f}")
                 best, kept, improved = tried, verdict, True
     return best
 
 
+def _text(genome: Genome, members: Members) -> str:
+    """What tells members apart: the operator, not the values of places that do not act."""
+    return spell(members.space.fill(genome))
+
+
 def is_better(new: Verdict, old: Verdict) -> bool:
     """Whether the objective is less by more than half a standard error of the paired difference."""
+    gain, error = _gain(new, old)
+    return gain > 0.5 * error + 1e-9
+
+
+def is_worse(new: Verdict, old: Verdict) -> bool:
+    """Whether the objective is more by more than half a standard error of the paired difference."""
+    gain, error = _gain(new, old)
+    return gain < -0.5 * error - 1e-9
+
+
+def _gain(new: Verdict, old: Verdict) -> tuple[float, float]:
+    """By how much the objective is less, with its standard error: question by question."""
     gain = old.objective - new.objective
-    error = float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
-    return float(gain.mean()) > 0.5 * error + 1e-9
+    return float(gain.mean()), float(gain.std()) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
 
 
 def fitted(genome: Genome, members: Members) -> Genome | None:

@@ -48,7 +48,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """What a way of searching came to: a genome, how it was got, and what that took."""
+    """What a way of searching came to: a genome, how it was got, and what that took. `others`: members that it met
+    before and that deriving compares with it."""
 
     genome: Genome
     method: str
@@ -58,6 +59,7 @@ class Run:
     forwards: int
     skipped: int = 0
     relaxed_loss: float | None = None
+    others: Sequence[Genome] = ()
     rows: Sequence[Mapping[str, Any]] = ()
 
 
@@ -80,7 +82,7 @@ def finish(
     members = Members(session.space, session.facts, constraints, session.profile)
     targets = _targets(session, weights) if weights.aligns else None
     judge = Judge(session.model, session.derive_on, weights, targets)
-    derived = derive(run.genome, members, judge, say, refine=refine)
+    derived = derive(run.genome, members, judge, say, refine=refine, others=run.others)
     check = Judge(session.model, session.check_on, Weights(task=1.0))
     verdict, full = check.verdict(derived.program), check.full()
     origin = _origin(run, session)

@@ -58,7 +58,8 @@ class Source:
 @dataclass
 class Progress:
     """How far a search is. `identity` says which search it is; `forwards`: passes of the model over one question, a
-    backward pass counted as two. `first`: by how much each constraint was broken in the first step."""
+    backward pass counted as two. `first`: by how much each constraint was broken in the first step; `met`: members by
+    the step at which the search was there, as JSON."""
 
     identity: Mapping[str, Any]
     step: int = 0
@@ -68,6 +69,7 @@ class Progress:
     in_a_row: int = 0
     forwards: int = 0
     seconds: float = 0.0
+    met: dict[str, str] = field(default_factory=dict[str, str])
 
     def state(self) -> dict[str, Any]:
         multipliers = [[one.value, one.violation] for one in self.multipliers]
@@ -84,7 +86,7 @@ class Progress:
             )
             raise SpecError([error("E0670", message)])
         multipliers = [Multiplier(*one) for one in state["multipliers"]]
-        own = {name: state[name] for name in ("step", "first", "skipped", "in_a_row", "forwards", "seconds")}
+        own = {name: state[name] for name in ("step", "first", "skipped", "in_a_row", "forwards", "seconds", "met")}
         return cls(identity=identity, multipliers=multipliers, **own)
 
 

@@ -32,10 +32,10 @@ class FakeJudge:
 
     costs: dict[str, float] = field(default_factory=dict[str, float])
 
-    def verdict(self, program: DiscreteProgram) -> Verdict:
+    def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
         text = spell(program)
         loss = 1.0 + sum(cost for piece, cost in self.costs.items() if piece in text)
-        each = torch.full((8,), loss)
+        each = torch.full((round(8 * share),), loss)
         return Verdict(each, each, each < 1.5)
 
 

@@ -10,7 +10,7 @@ from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.ir.spell import spell
 from eosdsl.searching.derive import derive
 from eosdsl.searching.judge import Verdict
-from eosdsl.searching.refine import fitted, neighbours, refined
+from eosdsl.searching.refine import SCREEN, fitted, neighbours, refined
 
 WIDE = 1000
 
@@ -51,16 +51,33 @@ def test_no_more_members_are_tried_than_allowed() -> None:
     start = fitted(changed(genome(own, layer1=True), budget=0.2), own)
     assert start is not None
 
-    asked: set[str] = set()
+    asked: dict[str, float] = {}
 
     class Counting(FakeJudge):
-        def verdict(self, program: DiscreteProgram) -> Verdict:
-            asked.add(spell(program))
-            return super().verdict(program)
+        def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
+            asked[spell(program)] = max(asked.get(spell(program), 0.0), share)
+            return super().verdict(program, share)
 
     judge: Any = Counting()
     refined(start, own, judge, 3)
-    assert len(asked) == 4
+    assert sum(asked.values()) == 4, "the member itself, and three others"
+
+
+def test_what_is_worse_on_a_part_of_the_questions_is_not_asked_the_others() -> None:
+    own = members()
+    start = fitted(changed(genome(own, layer1=True), budget=0.2), own)
+    assert start is not None
+    asked: dict[str, float] = {}
+
+    class Counting(FakeJudge):
+        def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
+            asked[spell(program)] = max(asked.get(spell(program), 0.0), share)
+            return super().verdict(program, share)
+
+    judge: Any = Counting({f"at layer {other}": 0.5 for other in (0, 2, 3, 4, 5)})
+    refined(start, own, judge, WIDE)
+    moved = [share for text, share in asked.items() if "at layer 1:" not in text and "at layer 1 " not in text]
+    assert moved and set(moved) == {SCREEN}
 
 
 def test_deriving_refines_where_it_is_asked_to() -> None:
