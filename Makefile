@@ -89,8 +89,11 @@ searches: $(READY) ## search tiny-llava by gradient and without, at four budgets
 	$(PY) benchmarks/searches.py --out build/searches --collect build/found
 	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found/*.eos --model tiny-llava --tasks $(FAMILIES) \
 		--questions 50 --batch 25 --max-new-tokens 8 --rounds 3 --no-controls --out build/found-eval
-	$(PY) -m eosdsl.evaluating.searches build/searches build/baselines-50 docs build/found-eval
-	cp build/found/relaxed-*.eos specs/derived/
+	$(PY) benchmarks/searches.py --out build/searches --collect build/found-later --later 1
+	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found-later/*.eos --model tiny-qwen-vl --tasks $(FAMILIES) \
+		--questions 50 --batch 25 --max-new-tokens 8 --rounds 0 --no-controls --out build/found-later-eval
+	$(PY) -m eosdsl.evaluating.searches build/searches build/baselines-50 docs build/found-eval build/found-later-eval
+	cp build/found/relaxed-*-?.eos build/found/relaxed-*-?.json specs/derived/
 
 pictures: $(READY) ## draw the pictures of the README again
 	@$(PY) -c 'from eosdsl.demo.answers import answer_sheet, ask_pictures; answer_sheet(ask_pictures()).save("docs/images/answers.jpg", quality=82)'

@@ -19,6 +19,9 @@ import torch
 
 import eosdsl
 from eosdsl.diagnostics import SpecError
+from eosdsl.evaluating.later import later
+from eosdsl.ir.nodes import DiscreteProgram
+from eosdsl.ir.spell import spell
 
 SPACE = Path("specs/spaces/schedule.eos")  # from the root of the repository: what was found names it
 FAMILIES = "attr,chart,compare,count,exist,multi,needle,ocr,photo,position,prior,relation"
@@ -36,14 +39,15 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["relaxed", "random", "tpe", "cma-es"])
     parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--questions", type=int, default=96)
+    parser.add_argument("--questions", type=int, default=192)
     parser.add_argument("--tag", default="", help="of an ablation: behind the method's name")
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--collect", type=Path, help="search nothing: copy what was found to this folder, by its name")
+    parser.add_argument("--collect", type=Path, help="search nothing: copy what was found to this folder")
+    parser.add_argument("--later", type=int, default=0, help="of what is collected by gradient: places so much later")
     parser.add_argument("--replace", nargs=2, action="append", default=[], help="text in the space, by another")
     given = parser.parse_args()
     if given.collect is not None:
-        _collect(given.out, given.collect)
+        _collect(given.out, given.collect, given.later)
         return
     torch.set_num_threads(1)
     for seed, method, budget in product(given.seeds, given.methods, given.budgets):
@@ -52,11 +56,22 @@ def main() -> None:
             _search(given, method, budget, seed, folder)
 
 
-def _collect(searches: Path, to: Path) -> None:
+def _collect(searches: Path, to: Path, layers: int) -> None:
+    """Operators and reports by the names of their searches; with places `layers` later only those by gradient, for
+    another model."""
     to.mkdir(parents=True, exist_ok=True)
-    for report in sorted(searches.glob("*/report.json")):
+    for report in sorted(searches.glob("relaxed-*/report.json" if layers else "*/report.json")):
         (operator,) = report.parent.glob("*.eos")
-        shutil.copy(operator, to / f"{report.parent.name}.eos")
+        name = report.parent.name
+        if layers:
+            program = eosdsl.parse(operator)
+            assert isinstance(program, DiscreteProgram)
+            told = f"found on tiny-llava as {name}.eos; places behind layer 0 later by {layers}"
+            moved = later(program, layers).model_copy(update={"comment": (told,)})
+            (to / f"{name}.eos").write_text(spell(moved), encoding="utf-8")
+            continue
+        shutil.copy(operator, to / f"{name}.eos")
+        shutil.copy(report, to / f"{name}.json")
 
 
 def _search(given: Any, method: str, budget: int, seed: int, folder: Path) -> None:

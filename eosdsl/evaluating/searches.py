@@ -3,8 +3,8 @@
     python -m eosdsl.evaluating.searches SEARCHES METHODS docs FOUND...
 
 SEARCHES: folders of `benchmarks/searches.py`; METHODS: the evaluation of the published methods (`make baselines`);
-FOUND: that of the searches' operators, in one folder or several, on the same questions. The page is made of the data
-alone.
+FOUND: that of the searches' operators, in one folder or several, on the same questions; folders of another model tell
+how they transfer. The page is made of the data alone.
 """
 
 from __future__ import annotations
@@ -70,6 +70,23 @@ class Found(BaseModel):
     spec: str
 
 
+class Transferred(BaseModel):
+    """What was found on one model, asked of another: on that model's own questions, against that model unreduced."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    model: str
+    questions: int
+    accuracy: float
+    low: float
+    high: float
+    tokens: float
+    full_accuracy: float
+    full: Against
+    spec: str
+
+
 class Method(BaseModel):
     """A published method at a budget, on the same questions."""
 
@@ -89,7 +106,10 @@ def export(searches: Path, methods: Path, found: Sequence[Path]) -> dict[str, An
     Raises:
         SpecError: E0684 where the two evaluations asked different questions.
     """
-    parts, theirs = [_summary(folder) for folder in found], _summary(methods)
+    theirs = _summary(methods)
+    elsewhere = [folder for folder in found if _summary(folder)["model"] != theirs["model"]]
+    found = [folder for folder in found if folder not in elsewhere]
+    parts = [_summary(folder) for folder in found]
     own = {**parts[0], **{key: [one for part in parts for one in part[key]] for key in ("cells", "sides", "speeds")}}
     right: dict[str, dict[tuple[str, int], bool]] = {}
     published = _right(methods)
@@ -116,7 +136,29 @@ def export(searches: Path, methods: Path, found: Sequence[Path]) -> dict[str, An
         "full": {"accuracy": full["accuracy"], **full["interval"], "families": _by_family(own, FULL)},
         "rows": [one.model_dump() for one in rows],
         "methods": [one.model_dump() for one in table],
+        "transfer": [one.model_dump() for folder in elsewhere for one in _transferred(folder)],
     }
+
+
+def _transferred(folder: Path) -> list[Transferred]:
+    summary, right = _summary(folder), _right(folder)
+    means = {one["side"]: one for one in summary["cells"] if one["task"] == "mean"}
+    needs = set(summary["image_tasks"])
+    return [
+        Transferred(
+            name=side["side"],
+            model=summary["model"],
+            questions=sum(summary["settings"]["tasks"].values()),
+            accuracy=means[side["side"]]["accuracy"],
+            **means[side["side"]]["interval"],
+            tokens=means[side["side"]]["tokens"],
+            full_accuracy=means[FULL]["accuracy"],
+            full=_against(right, side["side"], FULL, FULL, needs),
+            spec=side["spec"],
+        )
+        for side in summary["sides"]
+        if side["side"] in means and side["method"] not in _CONTROLS
+    ]
 
 
 def _row(

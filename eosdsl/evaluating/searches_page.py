@@ -8,12 +8,14 @@ from typing import Any
 
 _NAMES = {"relaxed": "by gradient", "random": "random", "tpe": "TPE", "cma-es": "CMA-ES", "halving": "halving"}
 _VARIANTS = {
-    "faint1": "tokens fade by log p once (`faintness: 1`)",
+    "hidden": "alignment of hidden states: `task + 0.1 * alignment(hidden)`",
+    "align1": "as much task as alignment: `task + alignment(logits)`",
+    "noalign": "the task alone, no alignment",
+    "norefine": "no neighbours tried (`refine: 0`)",
     "noplace": "no place to let the image go: the first statement alone",
     "onescore": "one score, `relevance(text)`",
-    "noalign": "the task alone, no alignment",
-    "align1": "alignment with weight 1",
     "cosine": "temperature 2 to 0.05 along a cosine",
+    "faint1": "tokens fade by log p once (`faintness: 1`)",
 }
 """Ablations by the tag behind their method's name."""
 _TRANSFER = "half"
@@ -27,7 +29,7 @@ HALF = ("attr", "chart", "count", "exist", "ocr", "position")
 
 def searches_page(data: Mapping[str, Any]) -> str:
     """The page."""
-    parts = (_head, _bar, _rivals, _every, _ablations, _transfer, _families, _specs)
+    parts = (_head, _bar, _rivals, _every, _ablations, _transfer, _elsewhere, _families, _specs)
     return "\n".join(line for part in parts for line in part(data)) + "\n"
 
 
@@ -221,6 +223,30 @@ def _transfer(data: Mapping[str, Any]) -> Iterator[str]:
         own = _points(mean(row["families"][name] for name in others))
         whole = _points(mean(data["full"]["families"][name] for name in others))
         yield f"| {_label(row['budget'], data)} | {own} | {of_all} | {whole} |"
+
+
+def _elsewhere(data: Mapping[str, Any]) -> Iterator[str]:
+    rows: Sequence[Mapping[str, Any]] = data.get("transfer", ())
+    if not rows:
+        return
+    model = rows[0]["model"]
+    yield ""
+    yield f"## Found on {data['model']}, run on {model}"
+    yield ""
+    yield (
+        f"The operators found by gradient as they are, with every place behind layer 0 one layer later ({model} has a "
+        f"layer more), on {rows[0]['questions']} questions of the test split. Nothing was searched or fitted there. "
+        "Tokens are what it measures: what stays a layer longer costs more than it was found for. Full model there "
+        f"**{_points(rows[0]['full_accuracy'])}**; differences are paired, in points."
+    )
+    yield ""
+    yield "| found at | seed | tokens there | accuracy | against full |"
+    yield "|---|---|---|---|---|"
+    for row in sorted(rows, key=lambda one: (-int(one["name"].split("-")[1]), one["name"])):
+        _, budget, seed = row["name"].rsplit("-", 2)
+        spread = f"{_points(row['accuracy'])} {_points(row['low'])}–{_points(row['high'])}"
+        cells = [_label(int(budget), data), seed, f"{row['tokens']:.4g}", spread, _apart(row["full"])]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _families(data: Mapping[str, Any]) -> Iterator[str]:

@@ -46,8 +46,8 @@ class Verdict:
 
 @dataclass
 class Judge:
-    """Judges programs on the same batches; each program once a batch. `targets`: what hidden states and logits are compared
-    with, one a batch; `forwards`: passes over one question so far."""
+    """Judges programs on the same batches, each once. `targets`: what hidden states and logits are compared with, one a
+    batch; `forwards`: passes over one question so far."""
 
     model: Any
     batches: Sequence[Batch]

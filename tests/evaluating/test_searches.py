@@ -93,6 +93,13 @@ def test_the_interval_of_a_difference_is_that_of_drawing_questions() -> None:
     assert found.low == pytest.approx(low, abs=0.015) and found.high == pytest.approx(high, abs=0.015)
 
 
+def test_what_was_found_is_told_of_another_model_beside_it() -> None:
+    other = {"name": "relaxed-16-0", "model": "q", "questions": 600, "tokens": 17.0, "full_accuracy": 0.95, "spec": ""}
+    other |= {"accuracy": 0.93, "low": 0.9, "high": 0.96, "full": against(-0.02, -0.03, 0.0)}
+    page = searches_page({**data(row("relaxed", 16, 0.88)), "transfer": [other]})
+    assert "## Found on m, run on q" in page and "| 64 of 576 | 0 | 17 | 93.0 90.0–96.0 | -2.0 (-3.0 to +0.0) |" in page
+
+
 @committed
 def test_the_page_is_made_of_the_data() -> None:
     assert (DOCS / "search-results.md").read_text(encoding="utf-8") == page_of(DOCS)

@@ -96,6 +96,15 @@ def test_what_no_member_can_meet_is_said() -> None:
     assert problem.value.diagnostics[0].code == "E0675"
 
 
+def test_the_best_member_that_was_met_is_taken() -> None:
+    own = members()
+    last, before = (genome(own, **{name: True}) for name in ("layer1", "layer2"))
+    judge: Any = FakeJudge({"at layer 1": 0.4})
+    found = derive(last, own, judge, others=[before])
+    assert found.genome["steps[0].layers[2].gate"] and any("met on the way" in step for step in found.steps)
+    assert not derive(last, own, FakeJudge(), others=[before]).genome["steps[0].layers[2].gate"], "no better: the last"
+
+
 def test_a_mix_is_made_plain_only_where_the_loss_does_not_notice() -> None:
     own = members()
     given = changed(genome(own, layer1=True), behaviour_0=0.3, behaviour_1=0.5, budget=0.2)

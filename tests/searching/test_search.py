@@ -13,6 +13,7 @@ import eosdsl
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.ir.spell import spell
+from eosdsl.searching import checkpoint
 
 
 def search(out: Path | None, **more: Any) -> Any:
@@ -49,6 +50,13 @@ def test_a_search_hands_back_an_operator_that_runs(tmp_path: Path) -> None:
     assert problem.value.diagnostics[0].code == "E0676"
     again = search(tmp_path / "found", resume=True)  # finished: only derived again
     assert again.text == result.text
+
+
+def test_members_met_on_the_way_survive_a_crash(tmp_path: Path) -> None:
+    search(tmp_path, overrides={"steps": 4})
+    met = checkpoint.load(tmp_path / "checkpoint.safetensors").state["met"]
+    assert set(met) == {"2", "3"}, "from the middle on; the last is what the search hands back"
+    assert all("values" in json.loads(one) for one in met.values())
 
 
 SLOW = [pytest.param(method, marks=pytest.mark.slow) for method in ("halving", "tpe", "cma-es")]
