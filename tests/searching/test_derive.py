@@ -102,7 +102,8 @@ def test_the_best_member_that_was_met_is_taken() -> None:
     judge: Any = FakeJudge({"at layer 1": 0.4})
     found = derive(last, own, judge, others=[before])
     assert found.genome["steps[0].layers[2].gate"] and any("met on the way" in step for step in found.steps)
-    assert not derive(last, own, FakeJudge(), others=[before]).genome["steps[0].layers[2].gate"], "no better: the last"
+    level: Any = FakeJudge()
+    assert not derive(last, own, level, others=[before]).genome["steps[0].layers[2].gate"], "no better: the last"
 
 
 def test_a_mix_is_made_plain_only_where_the_loss_does_not_notice() -> None:
