@@ -9,7 +9,7 @@ from transformers.masking_utils import create_masks_for_generate
 
 from eosdsl.lowering.anatomy import Anatomy
 from eosdsl.lowering.build import Lowered, LoweredTower
-from eosdsl.lowering.calls import checked_outer, entering, keywords_of
+from eosdsl.lowering.calls import checked_outer, entering, keywords_of, with_notes
 from eosdsl.lowering.forward import reduced_forward
 from eosdsl.lowering.generating import generating, refuse_continuous
 from eosdsl.lowering.halves import divisible
@@ -74,7 +74,8 @@ class Attachment(Restoring):
     def _outer(
         self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return args, checked_outer(model, kwargs)
+        kwargs = checked_outer(model, kwargs)
+        return args, with_notes(kwargs) if self._noted else kwargs
 
     def _inner(self, vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (), entering(self._anatomy, args, kwargs, noted=self._noted, known=self._known)

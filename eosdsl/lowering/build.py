@@ -16,7 +16,7 @@ from eosdsl.lowering.counting import counting
 from eosdsl.lowering.images import Wanted
 from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
 from eosdsl.lowering.placing import place_in_decoder, place_in_tower
-from eosdsl.lowering.refusals import refuse, refuse_devices
+from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.steps import Recount
 from eosdsl.lowering.trunk import TowerTrunk, decoder_trunk, trace
 from eosdsl.models.facts import ModelFacts
@@ -54,7 +54,7 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     """Lower a schedule for a model; `find_tower` is called where something is reduced in the vision tower.
 
     Raises:
-        SpecError: E0433, E0436 to E0439, E0442, E0457 where a schedule asks for what cannot be lowered for a model.
+        SpecError: E0433, E0436 to E0439, E0442 where a schedule asks for what cannot be lowered for a model.
     """
     refuse_model(schedule.model)
     sites = effective(schedule.reductions)
@@ -68,8 +68,6 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     if lowered_tower is not None:
         split += [lowered_tower.tower.layers[index] for index in _in_halves(lowered_tower.graph)]
     first = placed[0].boundary if placed else None
-    if first is not None:
-        refuse_devices([*anatomy.layers, *(lowered_tower.tower.layers if lowered_tower is not None else ())])
     reads_grid = any(one.reducer.plan.reads_grid for one in placed)
     return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split), anatomy.attending, reads_grid)
 
@@ -80,8 +78,6 @@ def build_encoder(schedule: Schedule, tower: Tower) -> Lowered:
     sites = effective(schedule.reductions)
     graph = _lower_tower(schedule, sites, tower).graph
     split = tuple(tower.layers[index] for index in _in_halves(graph))
-    if sites:
-        refuse_devices(tower.layers)
     return Lowered(graph, None, counting(schedule), None, split)
 
 

@@ -14,7 +14,7 @@ from transformers.cache_utils import StaticCache
 from transformers.masking_utils import find_packed_sequence_indices
 
 from eosdsl.lowering.anatomy import MODALITIES, Anatomy
-from eosdsl.lowering.arrivals import arrival_of, as_the_model_takes_them, note_of
+from eosdsl.lowering.arrivals import Note, arrival_of, as_the_model_takes_them, note_of
 from eosdsl.lowering.attending import blocks_of
 from eosdsl.lowering.cache import refuse_cache, refuse_static
 from eosdsl.lowering.cache_name import CACHE, by_its_name
@@ -25,6 +25,9 @@ from eosdsl.lowering.masks import READY
 from eosdsl.lowering.places import incoming
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
 from eosdsl.lowering.tiles import tokens_of_images
+
+NOTES = "eosdsl_notes"
+"""The keyword by which notes on features travel into the vision-language model, from in front of what may copy them."""
 
 _PACKED = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx", "token_type_ids")
 _PIXELS = {"image": "pixel_values", "video": "pixel_values_videos"}
@@ -63,6 +66,19 @@ def checked_outer(model: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name != "labels"}
 
 
+def with_notes(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A call of the whole model with the notes on the features that it brings, those of a reduced tower.
+
+    Notes ride on tensors; what moves tensors from device to device (accelerate's hooks, in front of every forward)
+    makes new ones without.
+    """
+    outputs = kwargs.get("mm_encoder_outputs")
+    if not outputs or NOTES in kwargs:
+        return kwargs
+    notes = {kind: tuple(map(note_of, outputs[kind].pooler_output)) for kind in MODALITIES if outputs.get(kind)}
+    return {**kwargs, "mm_encoder_outputs": as_the_model_takes_them(outputs), NOTES: notes}
+
+
 def entering(
     anatomy: Anatomy, args: tuple[Any, ...], kwargs: dict[str, Any], *, noted: bool, known: frozenset[str]
 ) -> dict[str, Any]:
@@ -75,13 +91,14 @@ def entering(
         SpecError: E0431 to E0433, E0440 where the call cannot be right on a reduced sequence.
     """
     call = _by_name(anatomy.vlm, args, kwargs)
+    notes = call.pop(NOTES, None)
     _refuse(anatomy, call, known)
     pixels = [kind for kind in anatomy.placeholders if call.get(_PIXELS[kind]) is not None]
     if pixels and not _encoded(call):
         call["mm_encoder_outputs"] = {kind: _features(anatomy.vlm, kind, call) for kind in pixels}
         call.update({_PIXELS[kind]: None for kind in pixels})
-    entry = _entry(anatomy, call, noted=noted)
-    if noted and entry.layout is not None:
+    entry = _entry(anatomy, call, _notes(call, notes) if noted else None)
+    if noted and notes is None and entry.layout is not None:
         call["mm_encoder_outputs"] = as_the_model_takes_them(call["mm_encoder_outputs"])
     return {**call, ENTRY: entry}
 
@@ -107,9 +124,16 @@ def _features(vlm: Any, kind: str, call: dict[str, Any]) -> Any:
     return features(**{**asked, "return_dict": True})
 
 
-def _entry(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Entry:
+def _notes(call: dict[str, Any], given: dict[str, Any] | None) -> list[Note | None]:
+    """What each of the features of a call stands for, None where it was made without the operator."""
+    if given is not None:
+        return [note for of_kind in given.values() for note in of_kind]
+    return [note_of(one) for features in _encoded(call).values() for one in features]
+
+
+def _entry(anatomy: Anatomy, call: dict[str, Any], notes: list[Note | None] | None) -> Entry:
     mask = call.get("attention_mask")
-    layout = _layout(anatomy, call, noted=noted)
+    layout = _layout(anatomy, call, notes)
     return Entry(layout, mask if isinstance(mask, Tensor) else None, _blocks(anatomy, call, layout))
 
 
@@ -132,7 +156,8 @@ def _blocks(anatomy: Anatomy, call: dict[str, Any], layout: Layout | None) -> Te
     return blocks_of(attending, kinds)
 
 
-def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | None:
+def _layout(anatomy: Anatomy, call: dict[str, Any], notes: list[Note | None] | None) -> Layout | None:
+    """Where the images of a call are; `notes`: on its features, None where the tower is left alone."""
     encoded = _encoded(call)
     if not encoded:
         return None
@@ -143,13 +168,12 @@ def _layout(anatomy: Anatomy, call: dict[str, Any], *, noted: bool) -> Layout | 
         [(anatomy.placeholders[kind], _lengths(anatomy, call, kind, of_kind)) for kind, of_kind in encoded.items()],
         None if cached else prompt_rows(),
     )
-    if layout is None or not noted:
+    if layout is None or notes is None:
         return layout
-    every = [one for features in encoded.values() for one in features]
-    notes = [note_of(every[place]) for place in layout.order]
-    if not all(notes):
+    ordered = [note for place in layout.order if (note := notes[place]) is not None]
+    if len(ordered) < len(notes):
         refuse("E0447", "these visual features were made without the operator", "let the model encode the images")
-    return replace(layout, arrival=arrival_of([note for note in notes if note is not None]))
+    return replace(layout, arrival=arrival_of(ordered))
 
 
 def _lengths(anatomy: Anatomy, call: dict[str, Any], kind: str, features: Any) -> list[int]:

@@ -112,11 +112,11 @@ CODES: dict[str, tuple[str, str]] = {
         "The message says which versions are taken; `docs/models.md` which were tried.\n",
     ),
     "E0457": (
-        "the layers lie on several devices",
-        "A reduction hands masks, positions and sizes from layer to layer, and a score reads keys of the layer in "
-        "front: they must be where the layers are. Load the model on one device. What does not fit there can be "
-        "offloaded to main memory or disk with accelerate (`device_map`, `cpu_offload`, `disk_offload`): it comes to "
-        "that device when it is needed.\n",
+        "a space cannot be open over several devices",
+        "An operator runs on a model whose layers lie on several devices (`device_map`): what travels beside the rows "
+        "goes with them. While a space is open its decisions, soft counts and gradients are on one device. Load the "
+        "model on one to search, or search on a smaller model of the family, and compile what was found for the large "
+        "one.\n",
     ),
     "E0448": (
         "a sliding window cannot be counted in positions",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from eosdsl.lowering.arrivals import arrive
+from eosdsl.lowering.devices import on
 from eosdsl.lowering.halves import Kept
 from eosdsl.lowering.probes import Reach, View, read
 from eosdsl.lowering.segments import ahead, open_decoder, open_tower
@@ -23,6 +23,11 @@ class Entered(NamedTuple):
     hidden: Tensor
     stream: Stream
     kept: Kept | None = None
+
+    def beside(self, rows: Tensor) -> Entered:
+        """The same on the device of `rows`."""
+        there = self.hidden.device == rows.device and self.stream.positions.device == rows.device
+        return self if there else on(self, rows.device)
 
 
 Past = Mapping[int, tuple[Any, ...]]
@@ -48,7 +53,7 @@ class Reducer(nn.Module):
 
     def forward(self, stream: Stream, hidden: Tensor, past: Past, past_key_values: Any) -> Stream:
         """hidden [B, L, D] at the site → the stream of the segment, with its `hidden` [B, L', D]."""
-        entering = replace(stream, hidden=hidden)
+        entering = stream.beside(hidden)
         reduced = self._reduce(entering, past, past_key_values)
         return open_decoder(self.plan, entering, reduced, past_key_values, self.config, self.rotary)
 
@@ -63,8 +68,11 @@ class Reducer(nn.Module):
         state = None if cache is None else cache.layers[layer]
         ran = layer in past
         entered = Entered(*past[layer]) if ran else Entered(stream.hidden, ahead(self.plan, stream, state))
+        entered = entered.beside(stream.hidden)
         then = self.plan.attending.seen_by(layer, entered.stream)
-        held = None if state is None or not state.is_initialized else (state.keys, state.values)
+        held = None
+        if state is not None and state.is_initialized:
+            held = (state.keys.to(stream.hidden.device), state.values.to(stream.hidden.device))
         reach = Reach(self.plan.attending.window_of(layer), self.plan.attending.window_first)
         view = View(self.looked_at[str(layer)], entered.hidden, then, held, ran, then.keys_valid, then.keys_bias, reach)
         return view.up_to(slots_filled(state, stream, ran=ran)) if is_static(state) else view
@@ -84,7 +92,7 @@ class TowerReducer(nn.Module):
 
     def forward(self, stream: Stream, hidden: Tensor, past: Past) -> Stream:
         """hidden [G, L, D] at the site → the stream behind it."""
-        entering = replace(stream, hidden=hidden)
+        entering = stream.beside(hidden)
         assert entering.images is not None
         if does_nothing(self.plan, entering.images):
             return open_tower(self.plan, entering, self.config)
@@ -94,6 +102,7 @@ class TowerReducer(nn.Module):
 
     def _view(self, layer: int, stream: Stream, past: Past) -> View:
         entered = Entered(*past[layer]) if layer in past else Entered(stream.hidden, stream)
+        entered = entered.beside(stream.hidden)
         kept, then = entered.kept, entered.stream
         held = None if kept is None else (kept.keys, kept.values)
         return View(
@@ -112,6 +121,6 @@ class Arriving(nn.Module):
 
     def forward(self, stream: Stream, hidden: Tensor, past: Past, past_key_values: Any) -> Stream:
         """hidden [B, L, D], features at the first placeholders of their image → the stream of the first segment."""
-        entering = replace(stream, hidden=hidden)
+        entering = stream.beside(hidden)
         arrived = entering if entering.arrival is None else arrive(self.plan, entering, entering.arrival)
         return open_decoder(self.plan, entering, arrived, past_key_values, self.config, self.rotary)

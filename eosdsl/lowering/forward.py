@@ -17,6 +17,7 @@ from eosdsl.lowering.attending import Attending
 from eosdsl.lowering.build import Lowered
 from eosdsl.lowering.cache import prepare_cache
 from eosdsl.lowering.cache_name import CACHE
+from eosdsl.lowering.devices import on
 from eosdsl.lowering.images import Grid, Images, Layout
 from eosdsl.lowering.late import AddLate, Late, all_rows, by_image
 from eosdsl.lowering.masks import READY, entering_mask
@@ -61,7 +62,6 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         if first_site is not None and ENTRY not in kwargs:
             refuse("E0432", "the language model was called past its vision-language model", "call the whole model")
         entry = kwargs.pop(ENTRY, Entry())
-        layout = _counted(entry.layout, lowered, position_ids)
         if (input_ids is None) ^ (inputs_embeds is not None):
             raise ValueError("You must specify exactly one of input_ids or inputs_embeds")
         if inputs_embeds is None:
@@ -72,6 +72,7 @@ def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
         if first_site is not None:
             prepare_cache(cache, first_site, len(self.layers), slides=lowered.attending.window is not None)
         stream = entering_stream(self, lowered.attending, inputs_embeds, attention_mask, position_ids, cache, entry)
+        layout = _counted(entry.layout, lowered, stream)
         if layout is not None:
             stream = with_images(replace(stream, earlier=rows_before(cache)), layout)
         stream, late = with_late(stream, kwargs)
@@ -102,7 +103,7 @@ def entering_stream(
     if position_ids is None:
         seen = cache.get_seq_length() if cache is not None else 0
         position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)
-    positions, counted = incoming(position_ids)
+    positions, counted = incoming(position_ids.to(hidden.device))
     mask = entering_mask(attending, text.config, hidden, attention_mask, cache, counted)
     keys_valid = None if entry.mask is None else entry.mask.to(hidden.device).bool()
     return Stream(
@@ -114,7 +115,7 @@ def entering_stream(
         valid=None if keys_valid is None else keys_valid[:, -hidden.shape[1] :],
         keys_valid=keys_valid,
         given=positions,
-        blocks=entry.blocks,
+        blocks=None if entry.blocks is None else entry.blocks.to(hidden.device),
     )
 
 
@@ -139,24 +140,31 @@ def layer_arguments(stream: Stream, cache: Any, use_cache: bool | None) -> dict[
     }
 
 
-def _counted(layout: Layout | None, lowered: Lowered, position_ids: Tensor | None) -> Layout | None:
-    """The layout with what the schedule wants of each image."""
+def _counted(layout: Layout | None, lowered: Lowered, stream: Stream) -> Layout | None:
+    """The layout with what the schedule wants of each image, beside the rows."""
     if layout is None:
         return None
-    images = replace(layout.images, grids=_grids(layout.images, lowered, position_ids))
+    layout = beside(layout, stream.hidden)
+    images = replace(layout.images, grids=_grids(layout.images, lowered, stream.positions))
     decided = ((),) * len(images.counts) if layout.arrival is None else layout.arrival.decided
     shaped = zip(images.originals, decided, images.shapes, strict=True)
     wanted = tuple(lowered.recount(one, own, grid) for one, own, grid in shaped)
     return replace(layout, images=replace(images, wanted=wanted, decided=decided))
 
 
-def _grids(images: Images, lowered: Lowered, position_ids: Tensor | None) -> tuple[Grid, ...]:
+def _grids(images: Images, lowered: Lowered, positions: Tensor) -> tuple[Grid, ...]:
     """The grids of images that may have any: positions of three axes tell them, where a reduction asks."""
-    if position_ids is None or position_ids.ndim == 2:
+    if positions.ndim == 2:
         return images.grids
     if not lowered.reads_grid:
         return (None,) * len(images.counts)
-    return grids(incoming(position_ids)[0], images.batch, images.rows, images.counts)
+    return grids(positions, images.batch, images.rows, images.counts)
+
+
+def beside(layout: Layout, hidden: Tensor) -> Layout:
+    """The layout on the device of the rows; token ids, or the tower, may lie on another."""
+    places = {layout.images.rows.device} | ({layout.arrival.places.device} if layout.arrival is not None else set())
+    return layout if places == {hidden.device} else on(layout, hidden.device)
 
 
 def with_images(stream: Stream, layout: Layout) -> Stream:

@@ -66,7 +66,8 @@ class AttentionHalf(nn.Module):
         arguments = {"attention_mask": attention_mask, **arguments}
         normed = before_attention(self.layer)(hidden)
         out = attention_of(self.layer)(hidden_states=normed, **arguments)[0]
-        return hidden + after_attention(self.layer, out)
+        added = after_attention(self.layer, out)
+        return hidden.to(added.device) + added
 
 
 class KeptAttention(nn.Module):
@@ -84,7 +85,8 @@ class KeptAttention(nn.Module):
             attention, queries, keys, values, attention_mask, scaling=scaling(self.layer), dropout=0.0
         )[0]
         out = out_projection(self.layer)(mixed.reshape(*hidden.shape[:-1], -1).contiguous())
-        return Kept(hidden + after_attention(self.layer, out), keys, values)
+        added = after_attention(self.layer, out)
+        return Kept(hidden.to(added.device) + added, keys, values)
 
 
 class MlpHalf(nn.Module):

@@ -9,10 +9,10 @@ own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import getitem
 
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
@@ -126,9 +126,9 @@ def insert_into_tower(
     return _finished(graph_module)
 
 
-def with_hidden(stream: Stream, hidden: object) -> Stream:
+def with_hidden(stream: Stream, hidden: Tensor) -> Stream:
     """The stream with these rows (a node of the tower's graph)."""
-    return replace(stream, hidden=hidden)  # pyright: ignore[reportArgumentType]  # a tensor where it runs, a node in the graph
+    return stream.beside(hidden)
 
 
 def _walk(

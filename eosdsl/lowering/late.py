@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from eosdsl.lowering.devices import on
 from eosdsl.operators.base import Reduction
 from eosdsl.operators.tensors import take_rows, working
 
@@ -48,7 +49,9 @@ class AddLate(nn.Module):
         """hidden [B, L, D] → [B, L, D]."""
         if late is None:
             return hidden
-        sums = hidden[late.batch, late.rows] + late.features[self.index].to(hidden.device, hidden.dtype)
+        if late.rows.device != hidden.device:
+            late = on(late, hidden.device)
+        sums = hidden[late.batch, late.rows] + late.features[self.index].to(hidden.dtype)
         if late.valid is None:
             return hidden.index_put((late.batch, late.rows), sums)
         spare = torch.cat([hidden, hidden[:, :1]], dim=1)
@@ -61,15 +64,16 @@ def all_rows(visual: Tensor | None, features: Sequence[Tensor] | None) -> Late |
     if visual is None or not features:
         return None
     batch, rows = visual.nonzero(as_tuple=True)
-    return Late(batch[None], rows[None], None, tuple(one[None] for one in features))
+    return on(Late(batch[None], rows[None], None, tuple(one[None] for one in features)), visual.device)
 
 
 def by_image(images: Images, visual: Tensor | None, features: Sequence[Tensor] | None) -> tuple[Tensor, ...]:
     """The same features [V, D] image by image, [G, N, D]."""
     if visual is None or not features:
         return ()
+    visual = visual.to(images.rows.device)
     place = (visual.flatten().cumsum(0) - 1).view(visual.shape)[images.batch[:, None], images.rows]
-    return tuple(one[place] for one in features)
+    return tuple(one.to(place.device)[place] for one in features)
 
 
 def reduced(features: Sequence[Tensor], reduction: Reduction, *, rewrites: bool) -> tuple[Tensor, ...]:

@@ -16,12 +16,14 @@ Rope = tuple[Tensor, Tensor]
 
 
 def project(layer: Any, hidden: Tensor, which: Which) -> Tensor:
-    """Queries, keys or values of rows entering a layer, heads apart, not rotated: [B, R, D] → [B, H, R, head width]."""
+    """Queries, keys or values of rows entering a layer, heads apart, not rotated: [B, R, D] → [B, H, R, head width], on
+    the device of `hidden` wherever the layer lies.
+    """
     attention = attention_of(layer)
     rows = getattr(attention, f"{which}_proj")(before_attention(layer)(hidden))
     heads = rows.view(*rows.shape[:-1], -1, attention.head_dim)
     norm = getattr(attention, f"{which}_norm", None)
-    return (heads if norm is None else norm(heads)).transpose(1, 2)
+    return (heads if norm is None else norm(heads)).transpose(1, 2).to(hidden.device)
 
 
 def rotate(layer: Any, heads: Tensor, rope: Rope | None) -> Tensor:

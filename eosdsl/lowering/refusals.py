@@ -32,13 +32,13 @@ def is_offloaded(model: Any) -> bool:
 
 
 def refuse_devices(layers: Iterable[Any]) -> None:
-    """Raise SpecError (E0457) where layers that a reduction lies between run on several devices."""
+    """Raise SpecError (E0457) where layers run on several devices."""
     places = sorted({str(place) for layer in layers if (place := _place(layer)) is not None})
     if len(places) > 1:
         refuse(
             "E0457",
-            f"the layers lie on several devices: {', '.join(places)}",
-            "load the model on one device, or offload what does not fit to `cpu` or `disk`",
+            f"a space is open on one device, and the layers lie on several: {', '.join(places)}",
+            "load the model on one device; an operator runs over several",
         )
 
 

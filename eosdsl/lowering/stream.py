@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from torch import Tensor
 
+from eosdsl.lowering.devices import on
 from eosdsl.lowering.images import Decided, Images, Queries
 from eosdsl.lowering.late import Late
 
@@ -54,6 +55,11 @@ class Stream:
     blocks: Tensor | None = None
     keys_positions: Tensor | None = None
     tower: bool = False
+
+    def beside(self, hidden: Tensor) -> Self:
+        """The stream with these rows, and all that travels with them on their device."""
+        with_rows = replace(self, hidden=hidden)
+        return with_rows if self.positions.device == hidden.device else on(with_rows, hidden.device)
 
     @property
     def late(self) -> Late | None:

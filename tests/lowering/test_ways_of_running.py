@@ -23,7 +23,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, pipeline
 
 import eosdsl
 from eosdsl.diagnostics import SpecError
-from eosdsl.lowering.compile import Compiled, compile
+from eosdsl.lowering.compile import compile
 from eosdsl.lowering.generating import REFUSED, REFUSED_CACHES
 from eosdsl.zoo import small_llava
 
@@ -298,17 +298,6 @@ def test_flex_attention_has_no_static_cache() -> None:
     compiled = compile(KINDS["prune"], flex())
     with pytest.raises(SpecError, match="E0433"):
         compiled.generate(**P.inputs(), max_new_tokens=2, cache_implementation="static")
-
-
-def test_layers_on_several_devices_are_refused() -> None:
-    """By name, when compiling: what accelerate says of where a layer runs is believed."""
-    model = dispatched(tiny())
-    model.model.language_model.layers[4]._hf_hook.execution_device = 1
-    with pytest.raises(SpecError, match="E0457") as caught:
-        compile(KINDS["prune"], model)
-    assert "cpu, cuda:1" in caught.value.diagnostics[0].message
-    compiled: Compiled = compile("at layer 2: retain 100%", model)
-    compiled.detach()
 
 
 def test_flash_attention_without_its_package_is_transformers_own_error() -> None:

@@ -19,7 +19,7 @@ from eosdsl.lowering.build import refuse_model
 from eosdsl.lowering.calls import entering, keywords_of
 from eosdsl.lowering.halves import divisible
 from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
-from eosdsl.lowering.refusals import refuse, refuse_without_weights
+from eosdsl.lowering.refusals import refuse, refuse_devices, refuse_without_weights
 from eosdsl.lowering.relaxing.decisions import Decisions
 from eosdsl.lowering.relaxing.flow import Flow
 from eosdsl.lowering.relaxing.forward import SoftDecoder, relaxed_forward
@@ -166,6 +166,7 @@ def relax(program: RelaxedProgram | Space, model: Any) -> Relaxed:
         program = Space.of(program if isinstance(program, RelaxedProgram) else program.program, known)
     refuse_model(known)
     anatomy = dissect(model, profiles()[known.family], known)
+    refuse_devices(anatomy.layers)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one")
     return Relaxed(program, known, anatomy, _lower(program, known, anatomy, model))
