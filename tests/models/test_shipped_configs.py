@@ -66,7 +66,9 @@ def test_llava_is_the_seven_billion_model() -> None:
         ("mistral-small-3.1-24b", 24.01),
         ("aya-vision-8b", 8.63),
         ("qwen2-vl-7b", 8.29),
+        ("qwen2.5-vl-3b", 3.75),
         ("qwen2.5-vl-7b", 8.29),
+        ("qwen3-vl-8b", 8.77),
     ],
 )
 def test_the_model_it_builds_has_the_published_size_and_the_parts_that_the_profile_names(
@@ -92,10 +94,41 @@ def test_the_model_it_builds_has_the_published_size_and_the_parts_that_the_profi
     if name != "pixtral-12b":  # a LLaVA with another tower: its layers are not looked for
         assert len(attribute(attribute(model, parts.vision_tower), parts.vision_layers)) == known.encoder.layers
     projector = attribute(model, parts.projector)
-    linears = [(m.in_features, m.out_features) for m in projector.modules() if isinstance(m, torch.nn.Linear)]
+    deeper = getattr(attribute(model, parts.vision_tower), "deepstack_merger_list", torch.nn.ModuleList())
+    linears = [
+        (m.in_features, m.out_features)
+        for m in (*projector.modules(), *deeper.modules())
+        if isinstance(m, torch.nn.Linear)
+    ]
     linears += [tuple(p.shape) for kind, p in projector.named_parameters() if kind == "mm_input_projection_weight"]
     assert known.projector is not None
     assert tuple(linears) == known.projector.linears
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    # as timm's and OpenCLIP's tables have them, without OpenCLIP's projection of 1,024 by 768
+    [("vit-b-16", 86.57), ("clip-vit-l-14-336", 304.29 - 0.786), ("siglip-so400m", 428.23), ("dinov2-b", 86.58)],
+)
+def test_the_encoder_it_builds_has_the_published_size(name: str, millions: float) -> None:
+    config = config_of(name)
+    with torch.device("meta"):
+        model = getattr(transformers, config["architectures"][0])(
+            AutoConfig.for_model(config["model_type"]).from_dict(config)
+        )
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.006)
+
+
+def test_every_shipped_config_has_a_published_size_here() -> None:
+    here = [
+        mark.args[1]
+        for test in (
+            test_the_model_it_builds_has_the_published_size_and_the_parts_that_the_profile_names,
+            test_the_encoder_it_builds_has_the_published_size,
+        )
+        for mark in vars(test)["pytestmark"]
+    ]
+    assert {name for rows in here for name, _ in rows} == set(SHIPPED)
 
 
 def attribute(model: Any, path: str) -> Any:
