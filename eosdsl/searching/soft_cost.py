@@ -84,7 +84,7 @@ def soft_amounts(
     before = images * (_tower(facts, tokens) + projector_macs(facts, tokens.arriving.double()))
     latency = None
     if profile is not None:
-        gates = total([decoder.macs * 0, *(site.gate.double() for site in sites)])
+        gates = total([decoder.macs * 0, *(_acting(site) for site in sites)])
         counts = (entering, tokens.in_mlp.double().unbind())
         seen, mlps = ([text_tokens + images * one for one in own] for own in counts)
         latency = profile.prefill(seen, gates, reducers, mlps, _left_before(facts, tokens))
@@ -95,6 +95,12 @@ def soft_amounts(
         kv_cache=decoder.kv_cache_bytes,
         latency=latency,
     )
+
+
+def _acting(site: SoftSite) -> Tensor:
+    """How much a site is one that reduces []: a plan does not count those that keep all that arrives."""
+    kept = torch.stack([group.kept.double() for group in site.groups]).sum()
+    return site.gate.double() * (site.incoming.double() - kept).clamp(0, 1)
 
 
 def _left_before(facts: ModelFacts, tokens: SoftTokens) -> Tensor | None:

@@ -1,4 +1,5 @@
-"""At temperatures of zero a relaxed program's price is its member's plan, reducers included."""
+"""At temperatures of zero a relaxed program's price is its member's plan, reducers and milliseconds included, and
+whatever a constraint measures is broken by as much."""
 
 from __future__ import annotations
 
@@ -8,23 +9,58 @@ from spaces import FIXED, SPACE, model, processor
 
 import eosdsl
 from eosdsl.cost.expect import schedule_amounts
-from eosdsl.ir.nodes import RelaxedProgram
+from eosdsl.cost.latency import LatencyProfile, Point
+from eosdsl.ir.nodes import Constraint, RelaxedProgram
 from eosdsl.ir.space import Space
 from eosdsl.lowering.relaxing.relax import relax
 from eosdsl.lowering.relaxing.temperatures import Temperatures
 from eosdsl.models.registry import facts
 from eosdsl.passes.bind import bind
 from eosdsl.searching.batch import Batch, encode
+from eosdsl.searching.constraints import excesses
+from eosdsl.searching.members import Members
 from eosdsl.searching.objective import see
 from eosdsl.searching.pricing import Prices
 from eosdsl.searching.questions import read_data
 from eosdsl.searching.session import image_token
+
+PROFILE = LatencyProfile(
+    model="tiny-llava",
+    layers=8,
+    width=128,
+    dtype="float32",
+    device="cpu",
+    threads=1,
+    machine={},
+    versions={},
+    table=(Point(rows=64, milliseconds=1.0),),
+    curve=(0.3, 0.004, 0.00002),
+    rest=5.0,
+    attached=1.5,
+    site=0.4,
+    macs_per_millisecond=1e7,
+    in_mlp=0.6,
+    tower=3.0,
+)
+MEASURED = (
+    "tokens(mean) <= 40, tokens(max) <= 90%, tokens(layer 5) <= 20, flops <= 60%, prefill_flops <= 0.05 GFLOPs, "
+    "kv_cache <= 30%, latency <= 70%, latency <= 9 ms"
+)
 
 
 def space_of(text: str) -> Space:
     program = eosdsl.parse(text)
     assert isinstance(program, RelaxedProgram)
     return Space.of(program, facts(model()))
+
+
+def constraints_of(text: str) -> tuple[Constraint, ...]:
+    program = eosdsl.parse(f"space s\nat layer 2: retain ?\nsubject to {text}\n")
+    assert isinstance(program, RelaxedProgram)
+    return program.constraints
+
+
+CONSTRAINTS = constraints_of(MEASURED)
 
 
 def batch(families: str = "count,multi") -> Batch:
@@ -49,18 +85,22 @@ def test_the_price_of_a_cold_program_is_the_plan_of_its_member(text: str, seed: 
     genome = space.sample(seed)
     schedule, _ = bind(space.fill(genome), facts(model()))
     assert schedule is not None
-    exact, whole = schedule_amounts(schedule, 64, 1)
+    exact, whole = schedule_amounts(schedule, 64, 1, PROFILE)
     with relax(space, model()) as relaxed, torch.no_grad():
         relaxed.temperature = Temperatures.cold()
         relaxed.set_genome(genome)
         see(relaxed, asked, hidden=False)
-        prices = Prices(relaxed, space, facts(model()))
+        prices = Prices(relaxed, space, facts(model()), profile=PROFILE)
         soft = prices(asked)
         full = prices.full()
+        over = excesses(CONSTRAINTS, soft, full)
     assert [float(one) for one in soft.entering] == pytest.approx([float(one) for one in exact.entering], abs=1e-3)
-    for name in ("prefill_flops", "flops", "kv_cache"):
+    for name in ("prefill_flops", "flops", "kv_cache", "latency"):
         assert float(getattr(soft, name)) == pytest.approx(float(getattr(exact, name)), rel=1e-5)
         assert float(getattr(full, name)) == pytest.approx(float(getattr(whole, name)), rel=1e-9)
+    for constraint, found in zip(CONSTRAINTS, over.tolist(), strict=True):
+        alone = Members(space, facts(model()), (constraint,), PROFILE)
+        assert found == pytest.approx(alone.excess(genome), abs=1e-4), constraint
 
 
 def test_every_budget_and_gate_pulls_on_the_price() -> None:

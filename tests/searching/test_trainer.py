@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from toy import Toy, example, tokens_below, trainer
+from toy import Toy, below, example, tokens_below, trainer
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.searching import checkpoint
@@ -37,6 +37,30 @@ def test_a_constraint_is_met_and_used(bound: int) -> None:
     trainer(toy, SETTINGS.changed(steps=600), tokens_below(bound)).run(rows.append)
     assert float(toy.module["x"].sigmoid()) * 100 == pytest.approx(bound, rel=0.05)
     assert rows[0]["multipliers"]["tokens(mean)"] >= 0 and rows[-1]["multipliers"]["tokens(mean)"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("tokens(mean) <= 30%", 30.0),
+        ("tokens(layer 2) <= 40", 40.0),
+        ("prefill_flops <= 25%", 25.0),
+        ("flops <= 50%", 69.09),  # 12 x + x² is half of what it is at 100
+        ("kv_cache <= 80 B", 40.0),
+        ("latency <= 60%", 40.0),  # 5 + 0.1 x of 15 ms
+        ("latency <= 7 ms", 20.0),
+        ("tokens(mean) <= 60%, kv_cache <= 35%, latency <= 90%", 35.0),  # the tightest of several
+    ],
+)
+def test_every_measure_is_held_by_dual_ascent(text: str, tokens: float) -> None:
+    toy = Toy()
+    rows: list[Any] = []
+    run = trainer(toy, SETTINGS.changed(steps=600), below(text))
+    run.run(rows.append)
+    assert float(toy.module["x"].sigmoid()) * 100 == pytest.approx(tokens, rel=0.05)
+    # those that do not bind have multipliers of nothing
+    found = [value > 1e-3 for value in rows[-1]["multipliers"].values()]
+    assert found.count(True) == 1, rows[-1]["multipliers"]
 
 
 def test_a_constraint_that_holds_costs_nothing() -> None:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from eosdsl.cost.measures import Amounts
-from eosdsl.ir.nodes import Constraint
+from eosdsl.ir.nodes import Constraint, RelaxedProgram
 from eosdsl.ir.quantities import Argument, Call, Quantity, Word
+from eosdsl.parsing import parse
 from eosdsl.searching.batch import Batch
 from eosdsl.searching.objective import Seen, Weights
 from eosdsl.searching.settings import Settings
@@ -77,13 +78,22 @@ def encode(examples: Sequence[Example]) -> Batch:
     return Batch({"input_ids": ids}, ids[:, -1:], tail, (1,) * len(rows))
 
 
+def below(text: str) -> tuple[Constraint, ...]:
+    """Constraints as they are written."""
+    program = parse(f"space s\nat layer 2: retain ?\nsubject to {text}\n")
+    assert isinstance(program, RelaxedProgram)
+    return program.constraints
+
+
 def tokens_below(bound: int) -> tuple[Constraint, ...]:
     mean = Call(name="tokens", arguments=(Argument(value=Word(name="mean")),))
     return (Constraint(measure=mean, bound=Quantity(value=Fraction(bound), unit="tokens")),)
 
 
 def amounts(each: Tensor) -> Amounts[Tensor]:
-    return Amounts([each] * LAYERS, each * 10, each * 12, each * 2)
+    """Costs that grow with the tokens, each in its own way."""
+    flops = each * 12 + each**2
+    return Amounts([each] * LAYERS, each * 10, flops, each * 2, 5 + 0.1 * each)
 
 
 def trainer(
