@@ -52,7 +52,7 @@ Decide = Callable[[Hole], Value]
 
 def decide_step(step: Step, path: str, decide: Decide) -> Step:
     """The step with every hole put to `decide`."""
-    groups = tuple(_group(group, f"{path}.groups[{i}]", decide) for i, group in enumerate(step.groups))
+    groups = tuple(decide_group(group, f"{path}.groups[{i}]", decide) for i, group in enumerate(step.groups))
     bias = step.bookkeeping.attention_bias
     if isinstance(bias.strength, Open):
         found = decide(Hole(f"{path}.attention_bias", bias.strength, "strength"))
@@ -62,7 +62,8 @@ def decide_step(step: Step, path: str, decide: Decide) -> Step:
     return step.model_copy(update={"groups": groups, "bookkeeping": bookkeeping})
 
 
-def _group(group: Group, path: str, decide: Decide) -> Group:
+def decide_group(group: Group, path: str, decide: Decide) -> Group:
+    """The group at `path` with every hole put to `decide`."""
     changes = {
         "budget": _budget(group.budget, f"{path}.budget", decide),
         "score": None if group.score is None else _score(group.score, f"{path}.score", decide, None),

@@ -43,11 +43,13 @@ def genome(relaxed: Relaxed, seed: int, **given: Gene) -> Genome:
 
 
 @torch.no_grad()
-def agree(model: Any, program: RelaxedProgram, seed: int, **given: Gene) -> tuple[Tensor, Tensor]:
+def agree(
+    model: Any, program: RelaxedProgram, seed: int, coldest: float = 1e-4, **given: Gene
+) -> tuple[Tensor, Tensor]:
     """Assert that cold and compiled logits agree, and the counts of all layers; returns (cold, compiled)."""
     inputs = several().inputs()
     with relax(program, model) as relaxed:
-        relaxed.temperature = Temperatures.cold()
+        relaxed.temperature = Temperatures.cold(coldest)
         own = genome(relaxed, seed, **given)
         relaxed.set_genome(own)
         assert relaxed.genome() == own

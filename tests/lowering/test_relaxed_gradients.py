@@ -33,6 +33,11 @@ at encoder layer 0 after attention: retain ? 50%..90% by similarity(others) via 
   with attention_bias: ? * log_size
 at encoder output: retain ? 40%..60% by attention(query: cls) via merge with attention_bias: ? * log_size
 at layer 2 after attention: retain ? 10%..30% via reweight(temperature: ? 0.1..1)""",
+    "ways of weighing and combining, strengths to choose among, where a range starts": """
+at layer 1: retain ? 30%..70% by norm(hidden)
+  via mix(? merge(weight: ? {size, score}, combine: ? {average, add_mean}), ? pool)
+  with attention_bias: ? {0.3, 1} * log_size
+at layer 2..4: retain ? 90%..95% -> ? 10%..30% along cosine by norm(hidden) via merge""",
     "two groups": """
 at layer 2: retain ? 20%..30% by norm(hidden) via merge and retain ? 10%..20% by attention via mix(? pool, ? prune)""",
 }

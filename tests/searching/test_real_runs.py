@@ -31,7 +31,7 @@ at any 1..2 of layers 0..3:
   with attention_bias: ? 0..1.5 * log_size
 minimise task + 0.1 * alignment(hidden)
 subject to tokens(mean) <= 48
-search with batch: 4, optimiser: adamw(lr: 0.05), temperature: 2 -> 0.05 along cosine, seed: 0
+search with batch: 4, refine: 4, optimiser: adamw(lr: 0.05), temperature: 2 -> 0.05 along cosine, seed: 0
 """
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 LAUNCH = (
@@ -84,6 +84,7 @@ def test_killed_at_random_points_it_ends_as_if_it_had_not_been(tmp_path: Path) -
     killed(tmp_path / "killed", 1, rng.uniform(0, 0.5), *more)
     killed(tmp_path / "killed", 5, rng.uniform(0, 0.5), *more, "--resume")
     killed(tmp_path / "killed", 8, rng.uniform(0, 0.3), *more, "--resume")  # while it derives
+    killed(tmp_path / "killed", 8, rng.uniform(0.3, 0.8), *more, "--resume")  # while it compares neighbours
     finished(tmp_path / "killed", *more, "--resume")
     finished(tmp_path / "whole", *more)
     (mine, words), (theirs, others) = state(tmp_path / "killed"), state(tmp_path / "whole")

@@ -52,8 +52,22 @@ def absorb(
     group: SoftGroup, tokens: Tokens, weights: Weights, values: Values, held: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Content [G, N, D] (in working precision) and sizes [G, N] of the rows as anchors of the group; held [G, N, E]:
-    what rows hold, their hidden states unless told.
+    what rows hold, their hidden states unless told. Of a group with several ways the mean by their probabilities.
     """
+    if not group.ways:
+        return _absorbed(group, tokens, weights, values, held)
+    contents, sizes = 0.0, 0.0
+    for number, way in group.ways:
+        content, size = _absorbed(way, tokens, weights, values, held)
+        share = torch.as_tensor(number(values)).to(size)
+        contents, sizes = contents + share.to(content.dtype) * content, sizes + share * size
+    assert isinstance(contents, Tensor) and isinstance(sizes, Tensor)
+    return contents, sizes
+
+
+def _absorbed(
+    group: SoftGroup, tokens: Tokens, weights: Weights, values: Values, held: Tensor | None
+) -> tuple[Tensor, Tensor]:
     every = torch.arange(tokens.hidden.shape[1], device=tokens.hidden.device).expand(tokens.hidden.shape[:2])
     rows = row_weights(tokens, group.weight, group.combine, every, None)
     hidden = working(tokens.hidden if held is None else held)

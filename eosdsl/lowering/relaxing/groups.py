@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product as product_of
 
 from eosdsl.diagnostics import SpecError, error
-from eosdsl.ir.holes import Hole, decide_step
+from eosdsl.ir.holes import Hole, decide_group, decide_step
 from eosdsl.ir.nodes import Behaviour, Group, Mix
 from eosdsl.ir.quantities import Value
 from eosdsl.ir.schedule import Site
@@ -14,7 +16,7 @@ from eosdsl.ir.space import Space
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.relaxing.alternatives import Alternative, alternatives
 from eosdsl.lowering.relaxing.amounts import SoftAmount, soft_amount
-from eosdsl.lowering.relaxing.numbers import Number, Paths, number_of, probability, product, total
+from eosdsl.lowering.relaxing.numbers import Chosen, Number, Paths, number_of, probability, product, total
 from eosdsl.lowering.relaxing.scores import SoftSum, soft_score
 from eosdsl.models.facts import ModelFacts
 from eosdsl.operators.base import Absorbing, Combine, Operator, Pick, Similarity, Support, Weight
@@ -42,7 +44,8 @@ class SoftPart:
 
 @dataclass(frozen=True)
 class SoftGroup:
-    """One group. `picks` with their probabilities; `parts` empty: it prunes."""
+    """One group. `picks` with their probabilities; `parts` empty: it prunes. `ways`: where `weight` or `combine` is
+    open, the group under each choice, with its probability."""
 
     amount: SoftAmount
     score: SoftSum
@@ -50,10 +53,12 @@ class SoftGroup:
     parts: tuple[SoftPart, ...]
     weight: Weight = "size"
     combine: Combine = "average"
+    ways: tuple[tuple[Number, SoftGroup], ...] = ()
 
     @property
     def needs_scores(self) -> bool:
-        return self.weight == "score" or any(pick.uses_score for _, pick in self.picks)
+        weighed = self.weight == "score" or any(way.weight == "score" for _, way in self.ways)
+        return weighed or any(pick.uses_score for _, pick in self.picks)
 
     def operators(self) -> Iterator[Operator]:
         """All that has probes."""
@@ -73,7 +78,9 @@ def soft_groups(placed: PlacedStep, variant: Variant, space: Space, facts: Model
     paths = hole_paths(variant)
     site = placed.place.site
     groups = tuple(
-        _group(group, soft_amount(amount, space, paths), f"{variant.path}.groups[{place}]", site, space, facts, paths)
+        _open_group(
+            group, soft_amount(amount, space, paths), f"{variant.path}.groups[{place}]", site, space, facts, paths
+        )
         for place, (group, amount) in enumerate(zip(placed.step.groups, placed.amounts, strict=True))
     )
     _refuse_unavailable(groups, site, facts, placed.place.span or placed.step.span)
@@ -90,6 +97,38 @@ def hole_paths(variant: Variant) -> Paths:
 
     decide_step(variant.step, variant.path, note)
     return paths
+
+
+def _open_group(
+    group: Group, amount: SoftAmount, path: str, site: Site, space: Space, facts: ModelFacts, paths: Paths
+) -> SoftGroup:
+    """A group in all the ways in which it may weigh and combine."""
+    ways = list(_ways(group, path, space))
+    made = [_group(one, amount, path, site, space, facts, paths) for _, one in ways]
+    if len(made) == 1:
+        return made[0]
+    return replace(made[0], ways=tuple((probability(way), one) for (way, _), one in zip(ways, made, strict=True)))
+
+
+def _ways(group: Group, path: str, space: Space) -> Iterator[tuple[Chosen, Group]]:
+    """What has to be chosen for each way of weighing and combining, and the group with that decided."""
+    holes: list[str] = []
+
+    def note(hole: Hole) -> Value:
+        if hole.parameter in ("weight", "combine") and hole.path.startswith(f"{path}.behaviour"):
+            holes.append(hole.path)
+        return hole.open
+
+    decide_group(group, path, note)
+    points = [space.point(name) for name in holes]
+    for places in product_of(*(range(len(point.choices)) for point in points)):
+        assigned = dict(zip(holes, places, strict=True))
+        yield tuple(assigned.items()), decide_group(group, path, partial(_decided, assigned=assigned, space=space))
+
+
+def _decided(hole: Hole, assigned: Mapping[str, int], space: Space) -> Value:
+    place = assigned.get(hole.path)
+    return hole.open if place is None else space.point(hole.path).choices[place]
 
 
 def _group(
