@@ -1,7 +1,7 @@
 """A small module with the functions by which vLLM-like engines leave embeddings out of a prompt.
 
-Their contract (`vllm/multimodal/evs.py`): the count is asked for with the prompt, the mask once the encoder has run,
-and the mask has just so many true entries.
+Their contract (vLLM's `vllm/multimodal/video_prune/evs.py`, `vllm/multimodal/evs.py` in earlier versions): the count is
+asked for with the prompt, the mask once the encoder has run, and the mask has just so many true entries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import torch
 
-from eosdsl.serving.retention import retained, retained_positions, retention_mask
+from eosdsl.serving.retention import {imported}
 
 STEP = {step!r}
 POSITIONS = {positions!r}
@@ -46,9 +46,33 @@ def compute_retention_mask(
     return retention_mask(STEP, video_embeds, video_size_thw, spatial_merge_size)
 
 
-def compute_retained_positions(mask: torch.Tensor) -> torch.Tensor:
-    """Positions of those that stay, counted from the first embedding of the unreduced image."""
+{places}'''
+_ROWS = '''def compute_retained_positions(mask: torch.Tensor) -> torch.Tensor:
+    """[K]: positions of those that stay, counted from the first embedding of the unreduced image."""
     return retained_positions(POSITIONS, mask)
+
+
+def compute_next_position(mask: torch.Tensor) -> int:
+    """The position of the first token behind the image, counted alike."""
+    return next_position(POSITIONS, mask, None, 1)
+'''
+_GRID = '''def compute_retained_positions(
+    mask: torch.Tensor,
+    video_size_thw: torch.Tensor | tuple[int, int, int],
+    spatial_merge_size: int,
+    tokens_per_second: float = 1.0,
+    video_second_per_grid: float = 1.0,
+) -> torch.Tensor:
+    """[K, 3]: M-RoPE positions (frame, row, column) of those that stay, counted from its start."""
+    interval = tokens_per_second * video_second_per_grid
+    return retained_grid_positions(POSITIONS, mask, video_size_thw, spatial_merge_size, interval)
+
+
+def compute_next_position(
+    mask: torch.Tensor, video_size_thw: torch.Tensor | tuple[int, int, int], spatial_merge_size: int
+) -> int:
+    """The position of the first token behind it, counted alike."""
+    return next_position(POSITIONS, mask, video_size_thw, spatial_merge_size)
 '''
 
 
@@ -64,7 +88,11 @@ def vllm_module(program: DiscreteProgram, schedule: Schedule) -> str:
     if why is not None:
         message = f"{program.name} cannot be run by a mask over embeddings: {why}"
         raise SpecError([error("E0455", message, program.span, helps=("`eosdsl plan --serving` says what can",))])
+    grid = schedule.model.decoder.rope == "mrope"
+    names = ("next_position", "retained", "retained_grid_positions" if grid else "retained_positions", "retention_mask")
     return _MODULE.format(
+        imported=", ".join(names),
+        places=_GRID if grid else _ROWS,
         title=program.name,
         version=__version__,
         model=schedule.model.name,

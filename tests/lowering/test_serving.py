@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import batch, prompt, tiny_llava
+from families import QWEN_FAMILIES, QWEN_GRIDS
+from tiny_models import IMAGE, batch, prompt, tiny_llava
 from typer.testing import CliRunner
 
 import eosdsl
 from eosdsl.cli.main import app
 from eosdsl.diagnostics import SpecError
+from eosdsl.lowering.discrete import Reducer
 from eosdsl.lowering.record import record
 from eosdsl.serving.vllm_module import vllm_module
 
@@ -57,6 +59,58 @@ def test_the_mask_keeps_the_rows_that_the_compiled_model_keeps(text: str) -> Non
         assert mask.nonzero()[:, 0].tolist() == sorted(image.kept)
         positions = functions["compute_retained_positions"](mask).tolist()
         assert positions == (list(range(count)) if "compact" in text else sorted(image.kept))
+
+
+def entered(compiled: Any, **inputs: Any) -> Any:
+    """The stream that enters layer 0."""
+    (reducer,) = (module for module in compiled.graph.modules() if isinstance(module, Reducer))
+    streams: list[Any] = []
+    handle = reducer.register_forward_hook(lambda _, args, stream: streams.append(stream))
+    compiled(**inputs, use_cache=False)
+    handle.remove()
+    return streams[0]
+
+
+@pytest.mark.parametrize("policy", ["keep", "compact", "mean"])
+def test_positions_are_those_of_the_compiled_model(policy: str) -> None:
+    """Of the rows that stay and of the text behind them."""
+    model = tiny_llava()
+    text = f"at input: retain 5 tokens by norm with positions: {policy}"
+    functions, p = module(text, model), prompt([3, 0, 5], 1)
+    with torch.no_grad(), eosdsl.compile(text, model) as compiled:
+        (embeds,) = model.get_image_features(p.pixel_values, return_dict=True).pooler_output
+        positions = entered(compiled, **p.inputs()).positions[0]
+    mask = functions["compute_retention_mask"](embeds, (1, 4, 4), 1)
+    start = int((p.input_ids[0] == IMAGE).nonzero()[0, 0])
+    wanted = positions[start : start + 6] - start
+    assert functions["compute_retained_positions"](mask).tolist() == wanted[:5].tolist()
+    assert functions["compute_next_position"](mask) == int(wanted[5])
+
+
+@pytest.mark.parametrize("policy", ["keep", "compact"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in QWEN_FAMILIES for kind in QWEN_GRIDS if (name, kind) != ("qwen3_vl", "video")],
+)
+def test_positions_by_row_and_column_are_those_of_the_compiled_model(name: str, kind: str, policy: str) -> None:
+    """M-RoPE: images of three shapes, and a video whose frames are a second apart (Qwen3-VL has text between them)."""
+    family = QWEN_FAMILIES[name]
+    model = family.build("sdpa")
+    text = f"at input: retain 5 tokens by norm with positions: {policy}"
+    functions, inputs = module(text, model), family.prompt([3, kind, 5], 2)
+    size = QWEN_GRIDS[kind]
+    features = model.get_video_features if kind == "video" else model.get_image_features
+    names = ("pixel_values_videos", "video_grid_thw") if kind == "video" else ("pixel_values", "image_grid_thw")
+    with torch.no_grad(), eosdsl.compile(text, model) as compiled:
+        (embeds,) = features(*(inputs[one] for one in names), return_dict=True).pooler_output
+        stream = entered(compiled, **inputs)
+    mask = functions["compute_retention_mask"](embeds, size, 2)
+    assert int(mask.sum()) == 5 == functions["compute_retained_tokens_count"](len(embeds) // size[0], size[0])
+    start = int((~family.text_rows(inputs))[0].nonzero()[0, 0])
+    wanted = stream.positions[0, start : start + 6] - start
+    second = float(getattr(model.config.vision_config, "tokens_per_second", 1)) if kind == "video" else 1.0
+    assert functions["compute_retained_positions"](mask, size, 2, second).tolist() == wanted[:5].tolist()
+    assert wanted[5].tolist() == [functions["compute_next_position"](mask, size, 2)] * 3
 
 
 @pytest.mark.parametrize("text", FIT[:3])
