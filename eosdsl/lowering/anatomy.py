@@ -17,7 +17,8 @@ from eosdsl.models.profile import Profile, TorchNames
 
 MODALITIES = ("image", "video")
 """What is seen, in the order that transformers encodes it."""
-_SELECTS = ("vision_feature_layer", "vision_feature_select_strategy")
+FEATURE_LAYER = "vision_feature_layer"
+_SELECTS = (FEATURE_LAYER, "vision_feature_layers", "vision_feature_select_strategy")
 _LAST_NORM = "post_layernorm"
 
 
@@ -48,7 +49,8 @@ class Tower:
 
     leading: rows in front of the patches (CLS, registers); dropped: how many of those selection leaves out; features:
     rows that an image has in the decoder; feature_layer: layers behind which they are taken; selects: how the config
-    says so; norm: the tower's last norm, where features are taken behind it.
+    says so; norm: the tower's last norm, where features are taken behind it; reads: where features are those of several
+    layers side by side, behind how many layers each is taken.
     """
 
     stack: nn.Module
@@ -61,6 +63,7 @@ class Tower:
     feature_layer: int
     selects: Mapping[str, Any]
     norm: nn.Module | None = None
+    reads: tuple[int, ...] = ()
 
 
 def dissect(model: nn.Module, profile: Profile, known: ModelFacts) -> Anatomy:
@@ -97,22 +100,25 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
             "reduce `at input`, behind the projector, or in the decoder",
         )
     selects = {name: getattr(whole.config, name) for name in _SELECTS if hasattr(whole.config, name)}
-    strategy = selects.get("vision_feature_select_strategy", "full")
+    dropped = known.patches + encoder.extra_rows - known.visual_tokens
     leading = int(encoder.has_cls) + encoder.registers
-    if strategy == "default" and leading != 1:
+    if dropped and leading != 1:
         refuse("E0436", "the model leaves out a patch when it selects features: its tower cannot be reduced")
     tower = _part(whole, names.vision_tower, "vision tower")
+    chosen = selects.get(FEATURE_LAYER, selects.get(f"{FEATURE_LAYER}s"))
+    several = chosen if isinstance(chosen, list | tuple) and len(chosen) > 1 else ()
     return Tower(
         stack=_part(tower, names.vision_layers.rpartition(".")[0], "stack of encoder layers"),
         layers=_layers(whole, tower, names.vision_layers),
         projector=_part(whole, names.projector, "projector"),
         config=tower.config,
         leading=leading,
-        dropped=int(strategy == "default"),
+        dropped=dropped,
         features=known.visual_tokens,
         feature_layer=encoder.layers_run,
         selects=selects,
-        norm=None if "vision_feature_layer" in selects else _part(tower, _LAST_NORM, "last norm"),
+        norm=None if chosen is not None else _part(tower, _LAST_NORM, "last norm"),
+        reads=tuple(i if i >= 0 else encoder.layers + 1 + i for i in several),
     )
 
 

@@ -14,7 +14,7 @@ from eosdsl.lowering.anatomy import Anatomy, Tower
 from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.counting import counting
 from eosdsl.lowering.images import Wanted
-from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
+from eosdsl.lowering.insert import FeaturesAt, insert_into_decoder, insert_into_tower
 from eosdsl.lowering.placing import place_in_decoder, place_in_tower
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.steps import Recount
@@ -97,7 +97,8 @@ def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
 
 def _lower_tower(schedule: Schedule, sites: Sequence[SiteReduction], tower: Tower) -> LoweredTower:
     inside, output = place_in_tower(schedule, sites, tower)
-    graph = insert_into_tower(trace(TowerTrunk(tower.layers)), inside, output, tower.feature_layer)
+    features = FeaturesAt(tower.feature_layer, output, tower.reads)
+    graph = insert_into_tower(trace(TowerTrunk(tower.layers)), inside, features)
     return LoweredTower(graph, tower, counting(schedule)(schedule.model.visual_tokens, ()))
 
 

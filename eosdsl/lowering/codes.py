@@ -43,7 +43,8 @@ CODES: dict[str, tuple[str, str]] = {
     "E0436": (
         "this site is not built yet",
         "The language has this site and `plan` counts it, but no lowering runs it for this model. In the vision tower "
-        "and at its output it takes features that pass to the projector one by one, as in LLaVA and PaliGemma. Where "
+        "and at its output it takes features that pass to the projector one by one, as in LLaVA, ViP-LLaVA and "
+        "PaliGemma. Where "
         "the projector shuffles, pools or packs a whole grid of patches, or the tower itself attends in windows of it, "
         "a row that is missing has no meaning: the message says which it is. `at input` reduces what the projector "
         "gives, at the same price for the decoder.\n",

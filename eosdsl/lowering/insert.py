@@ -18,6 +18,7 @@ from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.halves import AttentionHalf, KeptAttention, MlpHalf
 from eosdsl.lowering.relaxing.reducer import RelaxedReducer
+from eosdsl.lowering.side_by_side import joined, with_read
 from eosdsl.lowering.stream import Stream
 from eosdsl.lowering.trunk import addition_behind, layer_nodes
 
@@ -67,13 +68,13 @@ class _Threading:
         self.stream, self.parts = opened, parts
         return left
 
-    def call(self, placed: Placed, hidden: fx.Node) -> fx.Node:
-        """The stream behind a reducer; nothing is rewired."""
+    def call(self, placed: Placed, hidden: fx.Node, stream: fx.Node | None = None) -> fx.Node:
+        """The stream behind a reducer, of `stream` or of the one at hand; nothing is rewired."""
         self.graph_module.add_submodule(placed.name, placed.reducer)
         read = () if isinstance(placed.reducer, Arriving) else placed.reducer.plan.inputs_read
         past = {layer: self.entered[layer] for layer in read if layer in self.entered}
         # the stubs of fx know no tuples inside dicts; its codegen does
-        arguments = (self.stream, hidden, past, *self.tail)
+        arguments = (stream or self.stream, hidden, past, *self.tail)
         return self.graph_module.graph.call_module(placed.name, arguments)  # pyright: ignore[reportArgumentType]
 
     def parts_of(self, layer: int) -> dict[str, fx.Node]:
@@ -107,22 +108,37 @@ def insert_into_decoder(
     return _finished(graph_module)
 
 
-def insert_into_tower(
-    graph_module: fx.GraphModule, reducers: Sequence[Placed], output: Placed | None, feature_layer: int
-) -> fx.GraphModule:
-    """The tower's graph with `reducers` inside and `output` at the features, those behind `feature_layer` layers.
+@dataclass(frozen=True)
+class FeaturesAt:
+    """Features are what stands behind `layer` layers of the tower; or, where `reads` names some, behind each of those
+    numbers of layers, side by side. `output`: the reducer on them.
+    """
+
+    layer: int
+    output: Placed | None = None
+    reads: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """What is read, in the order in which it comes; the last of them are the features' own."""
+        return tuple(sorted(set(self.reads)))
+
+
+def insert_into_tower(graph_module: fx.GraphModule, reducers: Sequence[Placed], features: FeaturesAt) -> fx.GraphModule:
+    """The tower's graph with `reducers` inside and a reducer at its features.
 
     It returns the last hidden state and the stream at the features, whose `hidden` they are.
     """
+    output = features.output
     inputs = _placeholders(graph_module)
     graph = graph_module.graph
     with graph.inserting_after(inputs["attention_mask"]):
         stream = graph.placeholder("stream")
     threading = _Threading(graph_module, stream, {name: inputs[name] for name in TOWER}, ())
     kept = {layer for one in (*reducers, *([output] if output else [])) for layer in one.reducer.plan.layers_read}
-    features = _walk(threading, reducers, kept, (feature_layer, output))
+    found = _walk(threading, reducers, kept, features)
     last = next(node for node in graph.nodes if node.op == "output")
-    last.args = ((last.args[0], features),)
+    last.args = ((last.args[0], found),)
     return _finished(graph_module)
 
 
@@ -135,7 +151,7 @@ def _walk(
     threading: _Threading,
     reducers: Sequence[Placed],
     kept: Set[int],
-    features_at: tuple[int, Placed | None] | None = None,
+    features_at: FeaturesAt | None = None,
 ) -> fx.Node | None:
     """Go through the layers, put every reducer in its place; the node of the stream at the features, if asked for."""
     graph = threading.graph_module.graph
@@ -143,6 +159,8 @@ def _walk(
     nodes = layer_nodes(threading.graph_module)
     for index, node in enumerate(nodes):
         with graph.inserting_before(node):
+            if features_at is not None and index in features_at.places[:-1]:
+                threading.stream = graph.call_function(with_read, (threading.stream, _input(node)))
             for placed in _at(reducers, index, middle=False):
                 node.update_arg(0, threading.reduce(placed, _input(node)))
             _call_with(node, threading.parts_of(index))
@@ -151,8 +169,8 @@ def _walk(
             keeps = index in kept
             out = _split(threading, node, index, between, keeps) if between or keeps else node
             _add_what_is_left(out, threading.parts)
-            if features_at is not None and features_at[0] == index + 1:
-                features = _features(threading, node, out, features_at[1])
+            if features_at is not None and features_at.layer == index + 1:
+                features = _features(threading, node, out, features_at)
     return features
 
 
@@ -177,13 +195,20 @@ def _split(threading: _Threading, node: fx.Node, index: int, between: Sequence[P
     return second
 
 
-def _features(threading: _Threading, node: fx.Node, out: fx.Node, output: Placed | None) -> fx.Node:
-    graph = threading.graph_module.graph
-    after = out if out is not node else node
-    with graph.inserting_after(after):
-        if output is not None:
-            return threading.call(output, after)
-        return graph.call_function(with_hidden, (threading.stream, after))
+def _features(threading: _Threading, node: fx.Node, out: fx.Node, features: FeaturesAt) -> fx.Node:
+    graph, stream, hidden = threading.graph_module.graph, threading.stream, out if out is not node else node
+    if features.reads:
+        order = tuple(features.places.index(place) for place in features.reads)
+        with graph.inserting_after(hidden):
+            stream = graph.call_function(with_read, (stream, hidden))
+        with graph.inserting_after(stream):
+            stream = graph.call_function(joined, (stream, order))
+        with graph.inserting_after(stream):
+            hidden = graph.create_node("call_function", getattr, (stream, "hidden"), name="side_by_side")
+    with graph.inserting_after(hidden):
+        if features.output is not None:
+            return threading.call(features.output, hidden, stream)
+        return graph.call_function(with_hidden, (stream, hidden))
 
 
 def _at(reducers: Sequence[Placed], boundary: int, *, middle: bool) -> list[Placed]:

@@ -72,6 +72,8 @@ def image_features(features: Callable[..., Any], tower: Tower) -> Callable[..., 
     @wraps(features)
     def reduced(*args: Any, **kwargs: Any) -> Any:
         _refuse_other_features(tower, kwargs)
+        if tower.reads:  # features of several layers fit side by side in the graph only: the model selects one layer
+            kwargs = {**kwargs, next(iter(tower.selects)): tower.feature_layer}
         encoding = _Encoding()
         token = _underway.set(encoding)
         try:

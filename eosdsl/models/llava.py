@@ -14,7 +14,7 @@ from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
 PACKED = "the Pixtral tower packs all images into one sequence and rotates patches by row and column"
-LAYERS = "the features are taken from several layers, which would hold other rows after a reduction"
+LAYERS = "the features of several layers lie side by side, those of a row that is no patch among them"
 
 
 def read(config: Config, name: str) -> ModelFacts:
@@ -37,7 +37,7 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=visual,
         image_token_id=config.token("image_token_id", "image_token_index") or 32000,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=PACKED if any_size else LAYERS if several else "",
+        tower_refused=PACKED if any_size else LAYERS if several and visual > rows * columns else "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts
-from eosdsl.models.llava import LAYERS, projector_facts
+from eosdsl.models.llava import projector_facts
 from eosdsl.models.profile import Profile, Shipped
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
@@ -32,7 +32,6 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=visual,
         image_token_id=config.token("image_token_id", "image_token_index") or 32000,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=LAYERS,
     )
 
 

@@ -52,8 +52,9 @@ def llava(attention: str) -> Any:
 
 
 def vipllava(attention: str) -> Any:
-    config = {"text_config": {**TEXT, "model_type": "llama"}, "vision_config": CLIP, "image_token_index": IMAGE}
-    return _built("VipLlava", {**config, "vision_feature_layers": [-2, 0, 1]}, attention)
+    vision = {**CLIP, "num_hidden_layers": 4}
+    config = {"text_config": {**TEXT, "model_type": "llama"}, "vision_config": vision, "image_token_index": IMAGE}
+    return _built("VipLlava", {**config, "vision_feature_layers": [-2, 0, 2]}, attention)
 
 
 def llava_next(attention: str) -> Any:

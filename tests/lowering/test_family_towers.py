@@ -4,6 +4,7 @@ reason is said.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,13 +12,15 @@ import pytest
 import torch
 from every_family import FAMILIES
 from families import Inputs, batch
+from test_tower import VISIONZIP, cosine, visionzip
 from tiny_models import IMAGE
 from torch import Tensor
+from tower_reference import Patches, attend, merged
 
 import eosdsl
 from eosdsl.diagnostics import SpecError
 
-REDUCED = ("paligemma", "paligemma2")
+REDUCED = ("paligemma", "paligemma2", "vipllava")
 SPECS = {
     "output": "at encoder output: retain 25% by norm(hidden) via merge",
     "inside": "at encoder layer 1: retain 40% by norm(hidden) via mix(merge, prune)",
@@ -98,6 +101,42 @@ def test_beams_carry_what_was_reduced(name: str) -> None:
     with eosdsl.compile(SPECS["output"], model_of(name)) as compiled:
         cached = compiled.generate(**together, **asked)
         assert torch.equal(cached, compiled.generate(**together, **asked, use_cache=False))
+
+
+def features_side_by_side(output: bool) -> Tensor:
+    """ViP-LLaVA in plain loops: projected features [K, D] of what stands behind 3, 0 and 2 layers, side by side."""
+    model, pixels = model_of("vipllava"), prompts("vipllava")[0]["pixel_values"]
+    vision = model.model.vision_tower
+    hidden = vision.pre_layrnorm(vision.embeddings(pixels))[0]
+    rows = Patches(hidden, torch.ones(17), [-1, *range(16)])
+    read = {0: rows}
+    for index, layer in enumerate(vision.encoder.layers[:3]):
+        if index == 1 and not output:
+            kept, into = half_by_norm(rows)
+            read = {at: merged(then, kept, into) for at, then in read.items()}
+            rows = merged(rows, kept, into)
+        rows = attend(layer, rows, 0.0)
+        rows = replace(rows, hidden=rows.hidden + layer.mlp(layer.layer_norm2(rows.hidden)))
+        read[index + 1] = rows
+    beside = replace(rows, hidden=torch.cat([read[at].hidden for at in (3, 0, 2)], dim=1))
+    left = visionzip(beside) if output else beside
+    return model.model.multi_modal_projector(left.hidden[1:])
+
+
+def half_by_norm(rows: Patches) -> tuple[list[int], dict[int, int]]:
+    """The eight patches of the largest norm, and into which of them each other one goes by cosine of hidden rows."""
+    kept = sorted(sorted(rows.free, key=lambda row: -float(rows.hidden[row].norm()))[:8])
+    others = [row for row in rows.free if row not in kept]
+    return [0, *kept], {row: kept[int(cosine(rows.hidden[kept], rows.hidden[row][None]).argmax())] for row in others}
+
+
+@pytest.mark.parametrize("output", [False, True], ids=["inside", "output"])
+def test_features_of_several_layers_are_those_of_the_same_patches(output: bool) -> None:
+    spec = VISIONZIP if output else "at encoder layer 1: retain 50% by norm(hidden) via merge(weight: size)"
+    model, pixels = model_of("vipllava"), prompts("vipllava")[0]["pixel_values"]
+    with eosdsl.compile(spec, model):
+        found = model.get_image_features(pixel_values=pixels).pooler_output[0][:8]
+    torch.testing.assert_close(found, features_side_by_side(output), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name not in (*REDUCED, "llava") and "qwen" not in name])

@@ -18,7 +18,7 @@ from eosdsl.lowering.attach import MARK, is_attached
 from eosdsl.lowering.build import refuse_model
 from eosdsl.lowering.calls import entering, keywords_of
 from eosdsl.lowering.halves import divisible
-from eosdsl.lowering.insert import insert_into_decoder, insert_into_tower
+from eosdsl.lowering.insert import FeaturesAt, insert_into_decoder, insert_into_tower
 from eosdsl.lowering.refusals import refuse, refuse_devices, refuse_without_weights
 from eosdsl.lowering.relaxing.decisions import Decisions
 from eosdsl.lowering.relaxing.flow import Flow
@@ -203,7 +203,8 @@ def _lower_tower(plans: list[SoftPlan], known: ModelFacts, model: Any) -> SoftTo
     layers = dict(enumerate(tower.layers))
     placed = [placed_reducer(plan, tower.config, layers) for plan in plans]
     output = placed.pop() if plans[-1].site.stream == "encoder_output" else None
-    return SoftTower(insert_into_tower(trace(TowerTrunk(tower.layers)), placed, output, tower.feature_layer), tower)
+    features = FeaturesAt(tower.feature_layer, output, tower.reads)
+    return SoftTower(insert_into_tower(trace(TowerTrunk(tower.layers)), placed, features), tower)
 
 
 def _in_halves(graph: torch.fx.GraphModule) -> list[int]:
