@@ -12,7 +12,7 @@ from eosdsl.cli.console import say
 from eosdsl.cli.options import Color, ColorMode, Device, Dtype, Quiet, Verbose
 
 if TYPE_CHECKING:
-    from eosdsl.cost.latency import LatencyProfile
+    from eosdsl.cost.latency import LatencyProfile, Trial
 
 EXAMPLES = """
 eosdsl profile --model ./my-llava --out laptop.json                measure
@@ -35,7 +35,7 @@ def command(
     """Measure how long a model's layers take over so many rows on this machine, and write the table.
 
     The file names machine, precision and versions: it predicts nothing elsewhere. With it, `plan` prints milliseconds
-    and a search can be held to `latency`. Two prefills that the table was not made of show how well it predicts.
+    and a search can be held to `latency`. Prefills that the table was not made of show how well it predicts.
     """
     from eosdsl.run.profiling import measure, one_prompt
     from eosdsl.writing import write_text
@@ -57,11 +57,15 @@ def _summary(made: LatencyProfile, out: str) -> str:
         "",
         f"a layer over n rows: {start:.4g} + {linear:.4g} n + {square:.4g} n² ms, at most {made.table_error:.1%} off",
         f"besides the layers {made.rest:.3f} ms, an operator {made.attached:.3f} ms, each reduction {made.site:.3f} ms",
-        *(
-            f"predicted {one.predicted:.2f} ms, measured {one.measured:.2f} ms "
-            f"({one.predicted / one.measured - 1:+.1%}): {one.spec}"
-            for one in made.trials
-        ),
+        "",
+        "of the full model's prefill",
+        "predicted   measured      off",
+        *(_line(one) for one in made.trials),
         f"written to {out}",
     ]
     return "\n".join(lines)
+
+
+def _line(trial: Trial) -> str:
+    off = trial.predicted_share / trial.measured_share - 1
+    return f"{trial.predicted_share:9.1%}  {trial.measured_share:9.1%}  {off:+7.1%}   {trial.spec}"

@@ -136,27 +136,11 @@ def _watching(shown: bool, steps: int) -> Generator[Callable[[Mapping[str, Any]]
         yield _nothing
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("the first step", total=steps)
+    from eosdsl.cli.steps_bar import StepsBar
 
-        def watch(row: Mapping[str, Any]) -> None:
-            bar.update(task, advance=1, description=_numbers(row))
-
-        yield watch
-
-
-def _numbers(row: Mapping[str, Any]) -> str:
-    """A step in a few words."""
-    words = [f"{name} {row[name]:.3f}" for name in ("task", "hidden", "logits", "best") if name in row]
-    if "tokens" in row:
-        words.append(f"tokens {sum(row['tokens']) / len(row['tokens']):.1f}")
-    words += [f"λ {name} {value:.2f}" for name, value in row.get("multipliers", {}).items()]
-    if "temperature" in row:
-        words.append(f"T {row['temperature']:.2f}")
-    return ", ".join(words)
+    with StepsBar(steps, Console(stderr=True)) as bar:
+        yield bar.watch
 
 
 def _summary(result: Result) -> str:

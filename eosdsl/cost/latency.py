@@ -38,13 +38,16 @@ class Point(BaseModel):
 
 
 class Trial(BaseModel):
-    """A whole prefill, predicted and measured: what the profile is worth."""
+    """A whole prefill, predicted and measured: what the profile is worth. The shares are of the full model's prefill,
+    which is what most constraints on latency ask for; a measured one is the median of rounds taken in turns."""
 
     model_config = ConfigDict(frozen=True)
 
     spec: str
     predicted: float
     measured: float
+    predicted_share: float = 0.0
+    measured_share: float = 0.0
 
 
 class LatencyProfile(BaseModel):

@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
+from eosdsl.cost.expect import predicted
 from eosdsl.cost.flops import Rows, decoder_macs
 from eosdsl.cost.latency import LatencyProfile, Point, Trial, fit_curve
-from eosdsl.cost.plan import plan_schedule
 from eosdsl.lowering.anatomy import dissect, whole_model
 from eosdsl.lowering.compile import Compiled, compile_program
 from eosdsl.models.profiles import profiles
@@ -33,7 +33,11 @@ SHARES = (100, 75, 50, 33, 20, 10, 5)
 TRIALS = (
     "at layer {middle}: retain 50% by norm(hidden)",
     "at layers {first}, {middle}: retain 60%, 15% by norm(hidden)",
+    "at layer {middle}: retain 25% by attention(query: last) via merge",
+    "at layers {first}, {middle}: retain 50%, 20% pick diverse via mix(merge, prune)",
+    "at input: retain 1/9 by norm(hidden)",
 )
+"""What the table was not made of, and what searches find: pruning, merging, other picks, at one site and several."""
 
 Say = Callable[[str], None]
 
@@ -155,6 +159,11 @@ class _Reduced:
     def __exit__(self, *_: object) -> None:
         self.compiled.detach()
 
+    def detached(self) -> Compiled:
+        """To be attached when it is its turn."""
+        self.compiled.detach()
+        return self.compiled
+
 
 def _operator(
     profile: LatencyProfile, model: Any, known: Any, inputs: dict[str, Any], rounds: int
@@ -174,14 +183,42 @@ def _operator(
 
 
 def _trials(profile: LatencyProfile, model: Any, known: Any, inputs: dict[str, Any], rounds: int) -> tuple[Trial, ...]:
-    """Whole prefills, predicted and measured."""
-    found: list[Trial] = []
+    """Whole prefills, predicted and measured, in turns with the full model's."""
     middle = max(known.decoder.layers // 2, 1)
-    for pattern in TRIALS:
-        spec = pattern.format(first=max(middle // 2, 1) if middle > 1 else 0, middle=middle)
-        predicted, measured = _compared(profile, model, spec, inputs, rounds)
-        found.append(Trial(spec=spec, predicted=predicted, measured=measured))
+    places = {"first": max(middle // 2, 1) if middle > 1 else 0, "middle": middle}
+    specs = [pattern.format(**places) for pattern in TRIALS]
+    operators = [_Reduced(model, spec).detached() for spec in specs]
+    turns: list[list[float]] = []
+    for _ in range(rounds + 1):  # the first is for caches to fill
+        turns.append([_milliseconds(model, inputs), *(_attached_for(one, model, inputs) for one in operators)])
+    found: list[Trial] = []
+    for place, (spec, compiled) in enumerate(zip(specs, operators, strict=True), 1):
+        reduced, full = _expected(profile, compiled, inputs)
+        found.append(
+            Trial(
+                spec=spec,
+                predicted=reduced,
+                measured=median(turn[place] for turn in turns[1:]),
+                predicted_share=reduced / full,
+                measured_share=median(turn[place] / turn[0] for turn in turns[1:]),
+            )
+        )
     return tuple(found)
+
+
+def _attached_for(compiled: Compiled, model: Any, inputs: dict[str, Any]) -> float:
+    """Milliseconds of a prefill with an operator attached for its time."""
+    with compiled.attach():
+        return _milliseconds(model, inputs)
+
+
+def _expected(profile: LatencyProfile, compiled: Compiled, inputs: dict[str, Any]) -> tuple[float, float]:
+    """Milliseconds of a prefill as the profile predicts them: under a spec, and without it."""
+    schedule = compiled.schedule
+    text = int(inputs["input_ids"].shape[1]) - schedule.model.visual_tokens
+    reduced, full = predicted(schedule, text, 1, profile)
+    assert reduced is not None and full is not None
+    return reduced, full
 
 
 def _compared(
@@ -190,11 +227,7 @@ def _compared(
     """Milliseconds of a prefill under a spec, as the profile predicts them and as they are."""
     with _Reduced(model, spec) as compiled:
         taken = [_milliseconds(model, inputs) for _ in range(rounds + 1)]
-        schedule = compiled.schedule
-    text = int(inputs["input_ids"].shape[1]) - schedule.model.visual_tokens
-    predicted = plan_schedule(schedule, text_tokens=text, profile=profile).milliseconds
-    assert predicted is not None
-    return predicted, median(taken[1:])
+    return _expected(profile, compiled, inputs)[0], median(taken[1:])
 
 
 @contextmanager

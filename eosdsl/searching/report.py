@@ -44,7 +44,8 @@ class Report:
     """What a search found and what it took.
 
     relaxed_loss, derived_loss: the task's loss on the same questions before and after deriving; `gap` is their
-    difference. forwards: passes of the model over one question, by the search and by deriving.
+    difference. forwards: passes of the model over one question, by the search and by deriving. milliseconds: of a
+    prefill, measured; predicted_latency: its share of the full model's by the profile, where the search had one.
     """
 
     space: str
@@ -70,6 +71,7 @@ class Report:
     judged: tuple[Judged, ...]
     milliseconds: float | None = None
     full_milliseconds: float | None = None
+    predicted_latency: float | None = None
 
     @property
     def gap(self) -> float | None:
@@ -102,7 +104,7 @@ def _panels(report: Report, rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
     terms = [name for name in ("loss", "task", "hidden", "logits") if rows and name in rows[0]]
     curves = [Curve(name, steps, _smooth([float(row[name]) for row in rows])) for name in terms]
     over = _columns(rows, "over", steps)
-    pulls = _columns(rows, "multipliers", steps, "λ of ")
+    pulls = _columns(rows, "multipliers", steps, "multiplier of ")  # the picture's font has no λ
     layers = [float(n) for n in range(len(report.tokens_per_layer))]
     profile = [Curve("derived", layers, [float(n) for n in report.tokens_per_layer])]
     if rows:
@@ -274,4 +276,6 @@ def _page(report: Report, panels: Sequence[Panel], method_map: str) -> str:
 def _times(report: Report) -> str:
     if report.milliseconds is None or report.full_milliseconds is None:
         return "not measured"
-    return f"{report.milliseconds:.1f} ms (full model {report.full_milliseconds:.1f} ms)"
+    share = report.milliseconds / report.full_milliseconds
+    told = f"{share:.1%} of the full model's ({report.milliseconds:.1f} of {report.full_milliseconds:.1f} ms)"
+    return told if report.predicted_latency is None else f"{told}; {report.predicted_latency:.1%} by the profile"

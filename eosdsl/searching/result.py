@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
+from eosdsl.cost.expect import predicted
 from eosdsl.cost.plan import plan_schedule
 from eosdsl.ir.genome import Genome
 from eosdsl.ir.nodes import Constraint, DiscreteProgram
+from eosdsl.ir.schedule import Schedule
 from eosdsl.ir.spell import spell
 from eosdsl.lowering.compile import compile_program
 from eosdsl.parsing import parse
@@ -155,7 +157,16 @@ def _report(
         judged=tuple(_judged(judge, session)),
         milliseconds=milliseconds,
         full_milliseconds=whole,
+        predicted_latency=_predicted(schedule, session),
     )
+
+
+def _predicted(schedule: Schedule, session: Session) -> float | None:
+    """The share of the full model's prefill that the profile expects for the prompt that is timed; None without one."""
+    rows = session.raw([session.data.validation.question(0)]).inputs["input_ids"].shape[1]
+    text = max(rows - session.facts.visual_tokens, 0)
+    reduced, full = predicted(schedule, text, 1, session.profile)
+    return None if reduced is None or full is None else reduced / full
 
 
 def _told(constraint: Constraint) -> str:
