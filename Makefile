@@ -73,7 +73,7 @@ bench: $(READY) ## measure speed against the limit, other ways, loops and lark i
 QUESTIONS ?= 25
 baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 64, 16 of 576 tokens: docs/results.md
 	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval --suite methods --model tiny-llava --tasks all --budgets 192,128,64,16 \
-		--questions $(QUESTIONS) --batch 25 --max-new-tokens 8 --rounds 1 --compare published \
+		--questions $(QUESTIONS) --batch 25 --max-new-tokens 8 --rounds 3 --compare published \
 		--out build/baselines-$(QUESTIONS)
 	$(PY) -m eosdsl.evaluating.baselines build/baselines-$(QUESTIONS) docs
 

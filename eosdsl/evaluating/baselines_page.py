@@ -319,9 +319,10 @@ def _cost(table: _Table) -> Iterator[str]:
     yield "## Cost"
     yield ""
     yield (
-        "FLOPs of one prefill and KV cache by count, relative to the full model; prefill and decoding by the clock, as "
-        "times as fast as the full model in the same minute. A model this small is bound by overhead: its times say "
-        "little about large ones."
+        "FLOPs of one prefill and KV cache by count, relative to the full model. Prefill and decoding are processor time "
+        "on one thread, tower included, as times as fast as the full model right before: medians of three pairs. Other "
+        "work of the machine does not count, but it shares the caches: differences below a tenth say nothing. A model "
+        "this small is bound by overhead: its times say little about large ones."
     )
     yield ""
     yield "| | FLOPs | KV cache | prefill | decode |"

@@ -74,7 +74,7 @@ def accuracy_row(made: Evaluation, cell: Cell) -> list[str]:
 
 
 def cost_row(made: Evaluation, cell: Cell) -> list[str]:
-    """Of one side: what a prompt costs by count, what a batch takes by the clock."""
+    """Of one side: what a prompt costs by count, what a batch takes."""
     cost = made.costs[cell.side]
     most = "≤ " if cost.at_most else ""
     speed = next((one for one in made.speeds if one.side == cell.side), None)

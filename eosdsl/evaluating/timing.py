@@ -1,7 +1,8 @@
 """Prefill and decode time of every side beside the full model, and the cache that its prompt leaves.
 
 Every timing of a side has one of the full model right before it: what is reported is the median of their ratios, so
-that a machine that slows down slows both.
+that a machine that slows down slows both. On one thread it is processor time: a process that others keep waiting, or
+stop altogether, is not called slow.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from transformers.generation.streamers import BaseStreamer
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds. `prefill`: from the call to the first token, vision tower included; `decode`: per further token."""
+    """Seconds, by `seconds`. `prefill`: from the call to the first token, vision tower included; `decode`: per further
+    token."""
 
     prefill: float
     decode: float
@@ -41,8 +42,7 @@ class TokenClock(BaseStreamer):
         self._times: list[float] = []
 
     def put(self, value: Any) -> None:
-        synchronise(self._device)
-        self._times.append(time.perf_counter())
+        self._times.append(seconds(self._device))
 
     def end(self) -> None:
         pass
@@ -56,8 +56,7 @@ class TokenClock(BaseStreamer):
 def time_generate(model: Any, inputs: Any, new_tokens: int) -> Timing:
     """Generate exactly `new_tokens` (at least 2) tokens greedily and time them."""
     clock = TokenClock(model.device)
-    synchronise(model.device)
-    started = time.perf_counter()
+    started = seconds(model.device)
     model.generate(
         **inputs, max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False, num_beams=1, streamer=clock
     )
