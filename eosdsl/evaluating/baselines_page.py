@@ -319,10 +319,11 @@ def _cost(table: _Table) -> Iterator[str]:
     yield "## Cost"
     yield ""
     yield (
-        "FLOPs of one prefill and KV cache by count, relative to the full model. Prefill and decoding are processor time "
-        "on one thread, tower included, as times as fast as the full model right before: medians of three pairs. Other "
-        "work of the machine does not count, but it shares the caches: differences below a tenth say nothing. A model "
-        "this small is bound by overhead: its times say little about large ones."
+        "FLOPs of one prefill and KV cache by count, relative to the full model. Prefill (tower included) and decoding "
+        "are processor time on one thread, as times as fast as the full model right before: medians of three pairs. "
+        "Time in which the process had to wait does not count; what else ran shared the caches all the same. `full` and "
+        "`lowres` do the full model's work: how far their rows are from 1 is the noise. A model this small is bound by "
+        "overhead: its times say little about large ones."
     )
     yield ""
     yield "| | FLOPs | KV cache | prefill | decode |"
