@@ -18,6 +18,7 @@ EXAMPLES = """
 eosdsl zoo train tiny-llava --out models/tiny-llava                 all stages; run it again to go on
 eosdsl zoo train tiny-llava --out models/tiny-llava --stage read    one stage, so that two run side by side
 eosdsl zoo train tiny-llava --out models/tiny-llava --minutes 30    stop after half an hour, saved
+eosdsl zoo train tiny-llava --out rehearsal --steps 4               see in a minute that every stage runs
 eosdsl zoo train tiny-qwen-vl --out models/tiny-qwen-vl             begins with the shipped tiny-llava
 """
 
@@ -39,6 +40,10 @@ def command(
     stage: Annotated[list[StageName] | None, typer.Option("--stage", help="Only these stages.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of weights and data.")] = 0,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long, saved.", min=0)] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", help="A rehearsal: so many steps of each stage, to see that all runs.", min=1),
+    ] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Processor threads.", min=1)] = None,
     color: Color = ColorMode.AUTO,
     quiet: Quiet = False,
@@ -54,10 +59,9 @@ def command(
         use_threads(threads)
     stages = tuple(one.value for one in stage) if stage else STAGES
     limit = float("inf") if minutes is None else 60 * minutes
+    recipe = recipe_of(name, seed) if steps is None else recipe_of(name, seed).rehearsed(steps)
     with _Bar(quiet) as report:
-        finished = train(
-            name, out, report, stages=stages, recipe=recipe_of(name, seed), stop_after=limit, threads=threads
-        )
+        finished = train(name, out, report, stages=stages, recipe=recipe, stop_after=limit, threads=threads)
     if not quiet:
         say(_ending(finished, stages, out))
 

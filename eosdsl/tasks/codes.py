@@ -40,6 +40,11 @@ CODES: dict[str, tuple[str, str]] = {
         "a stage of training that the next one builds on is not finished",
         "`join` puts together what `read` and `align` learned. Run them first, or run the command without `--stage`.\n",
     ),
+    "E0686": (
+        "a checkpoint is of another training",
+        "A stage goes on from its checkpoint only with the seed and the paces (steps, rates) that it began with: with\n"
+        "others it would be neither training. Name another `--out`, or remove the checkpoint that the message names.\n",
+    ),
     "E0679": (
         "no question of this family can be made at this difficulty",
         "Answers take turns, so that guessing does not pay: a family needs images for each of its answers. With few\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def train(
     the model to `out`. False where `stop_after` seconds ran out in a stage.
 
     Raises:
-        SpecError: E0666 for a name that is not trained here, E0667 where join lacks a half, E060x where `out` cannot be
-            written.
+        SpecError: E0666 for a name that is not trained here, E0667 where join lacks a half, E0686 where a checkpoint is
+            of another seed or of other paces, E060x where `out` cannot be written.
     """
     who = trainee(name)
     if threads is not None:
@@ -96,7 +97,8 @@ def write(join: Joined, out: Path, who: Trainee, recipe: Recipe, folder: Path) -
         scores = evaluate(model.eval(), maker, recipe.questions)
         stages = {name: history(name, folder) for name in STAGES if (folder / f"{name}.pt").exists()}
         use = layer_use(model, maker, asked(max(1, recipe.questions // 4)))
-        facts = card(who.about, recipe.seed, recipe.questions, scores, stages, use)
+        about = replace(who.about, notes=(*who.about.notes, *recipe.notes))
+        facts = card(about, recipe.seed, recipe.questions, scores, stages, use)
         (unfinished / CARD).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         (unfinished / "README.md").write_text(readme(facts), encoding="utf-8")
     return scores

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eosdsl.diagnostics import SpecError, error
 from eosdsl.writing import file_in_one_piece
 from eosdsl.zoo.train_read import Hits
 
@@ -90,12 +91,18 @@ Report = Callable[[str, Progress, float], None]
 
 def run_stage(stage: Stage, folder: Path, seed: int, report: Report, stop_after: float = float("inf")) -> bool:
     """Run a stage to its end, from its checkpoint in `folder` where there is one. False where `stop_after` seconds of
-    this call ran out first (after one step at least); what was learned is saved."""
+    this call ran out first (after one step at least); what was learned is saved.
+
+    Raises:
+        SpecError: E0686 where the checkpoint is of another seed or pace.
+    """
     optimizers = _optimizers(stage)
     path = folder / f"{stage.name}.pt"
+    made = {"seed": seed, **asdict(stage.pace)}
     rng, progress = Random(f"{stage.name}/{seed}"), Progress()
     start = [parameter.detach().clone() for parameter in optimizers[0].param_groups[0]["params"]]
     if path.exists():
+        _refuse_another(path, made)
         progress = _resume(path, stage, optimizers, rng)
     started = saved = time.monotonic()
     while not _done(stage, progress):
@@ -105,11 +112,11 @@ def run_stage(stage: Stage, folder: Path, seed: int, report: Report, stop_after:
         progress.seconds += now - begun
         report(stage.name, progress, loss)
         if now - started > stop_after or now - saved > _SAVE_EVERY:
-            _save(path, stage, optimizers, rng, progress)
+            _save(path, stage, optimizers, rng, progress, made)
             saved = now
         if now - started > stop_after:
             return _done(stage, progress)
-    _save(path, stage, optimizers, rng, progress)
+    _save(path, stage, optimizers, rng, progress, made)
     return True
 
 
@@ -177,9 +184,15 @@ def _done(stage: Stage, progress: Progress) -> bool:
 
 
 def _save(
-    path: Path, stage: Stage, optimizers: tuple[torch.optim.Optimizer, ...], rng: Random, progress: Progress
+    path: Path,
+    stage: Stage,
+    optimizers: tuple[torch.optim.Optimizer, ...],
+    rng: Random,
+    progress: Progress,
+    made: Mapping[str, float],
 ) -> None:
     state = {
+        "made": dict(made),
         "modules": {name: module.state_dict() for name, module in stage.modules().items()},
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "rng": rng.getstate(),
@@ -189,6 +202,17 @@ def _save(
     path.parent.mkdir(parents=True, exist_ok=True)
     with file_in_one_piece(path) as unfinished:
         torch.save(state, unfinished)
+
+
+def _refuse_another(path: Path, made: Mapping[str, float]) -> None:
+    """A stage that goes on at another pace, or with another stream of data, would be neither the one nor the other."""
+    old: Mapping[str, float] = torch.load(path, weights_only=True).get("made", made)
+    differing = [
+        f"{name} {old.get(name)} (asked for: {value})" for name, value in made.items() if old.get(name) != value
+    ]
+    if differing:
+        helps = ("name another --out, or remove this checkpoint",)
+        raise SpecError([error("E0686", f"{path} was trained with {', '.join(differing)}", helps=helps)])
 
 
 def _resume(path: Path, stage: Stage, optimizers: tuple[torch.optim.Optimizer, ...], rng: Random) -> Progress:

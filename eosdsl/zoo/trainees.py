@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from torch import nn
@@ -31,6 +31,16 @@ class Recipe:
     seed: int = 0
     questions: int = 200
     """Held-out questions a family in the card."""
+    notes: tuple[str, ...] = ()
+    """What the card has to say of such a training."""
+
+    def rehearsed(self, steps: int) -> Recipe:
+        """The same stages in so many steps each: to see that everything runs, not to learn anything."""
+        read, align, join = (
+            replace(pace, steps=steps, cool=min(pace.cool, steps // 2)) for pace in (self.read, self.align, self.join)
+        )
+        note = f"A rehearsal of {steps} step{'s' * (steps != 1)} a stage: these weights have learned next to nothing."
+        return replace(self, read=read, align=align, join=join, questions=4, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, slots=True)
