@@ -321,7 +321,7 @@ def _cost(table: _Table) -> Iterator[str]:
     yield (
         "FLOPs of one prefill and KV cache by count, relative to the full model. Prefill (tower included) and decoding "
         "are processor time on one thread, as times as fast as the full model right before: medians of three pairs. "
-        "Time in which the process had to wait does not count; what else ran shared the caches all the same. `full` and "
+        "Time in which the process had to wait does not count; what else ran shared the caches. `full` and "
         "`lowres` do the full model's work: how far their rows are from 1 is the noise. A model this small is bound by "
         "overhead: its times say little about large ones."
     )
