@@ -21,6 +21,7 @@ from eosdsl.lowering.places import expanded
 from eosdsl.lowering.steps import Plan
 from eosdsl.lowering.stream import Arrival, Stream
 from eosdsl.operators.base import Reduction
+from eosdsl.operators.tensors import rows_of
 
 _NOTE = "eosdsl_note"
 _STACKED = "eosdsl_stacked"
@@ -95,7 +96,8 @@ def arrive(plan: Plan, stream: Stream, arrival: Arrival) -> Stream:
     rows = images.rows.gather(1, arrival.places)
     first = torch.arange(kept, device=rows.device).expand(count, kept)
     anchors = first if arrival.valid is None else first.where(arrival.valid, -1)
-    reduction = Reduction(stream.hidden[own, images.rows[:, :kept]], anchors, arrival.sizes, arrival.valid)
+    hidden = rows_of(stream.hidden, images.batch, images.rows[:, :kept])
+    reduction = Reduction(hidden, anchors, arrival.sizes, arrival.valid)
     # rows change position before the cut: each of the first K placeholders takes that of the place it stands for
     spare = torch.cat([positions, positions[:, :1]], dim=1)
     target = images.rows[:, :kept]

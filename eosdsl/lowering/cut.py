@@ -13,6 +13,7 @@ from eosdsl.lowering.places import expanded, gathered, on_axes
 from eosdsl.lowering.stream import Stream
 from eosdsl.operators.base import Reduction
 from eosdsl.operators.positions import Positions, row_positions
+from eosdsl.operators.tensors import take_rows
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def cut(stream: Stream, reduction: Reduction, cutting: Cutting) -> Stream:
     moved = _moved(source, kept.shape[1])
     rows = moved[images.batch[:, None], images.rows.gather(1, slots)]
     padded = any(own != length for own in lengths)
-    hidden = stream.hidden.gather(1, source[:, :, None].expand(-1, -1, stream.hidden.shape[2]))
+    hidden = take_rows(stream.hidden, source)
     positions = gathered(stream.positions, source)
     if cutting.rewrites:
         hidden = _put(hidden, images.batch, rows, reduction.valid, reduction.hidden.to(hidden.dtype))

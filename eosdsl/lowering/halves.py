@@ -21,7 +21,7 @@ from eosdsl.lowering.projections import (
     before_attention,
     before_mlp,
     out_projection,
-    project,
+    project_normed,
     scaling,
 )
 from eosdsl.lowering.refusals import refuse
@@ -80,7 +80,10 @@ class KeptAttention(nn.Module):
 
     def forward(self, hidden: Tensor, attention_mask: Any) -> Kept:
         attention = attention_of(self.layer)
-        queries, keys, values = (project(self.layer, hidden, which) for which in ("q", "k", "v"))
+        normed = before_attention(self.layer)(hidden)
+        queries, keys, values = (
+            project_normed(self.layer, normed, which).to(hidden.device) for which in ("q", "k", "v")
+        )
         mixed = _interface(attention)(
             attention, queries, keys, values, attention_mask, scaling=scaling(self.layer), dropout=0.0
         )[0]

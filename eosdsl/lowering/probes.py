@@ -7,18 +7,30 @@ layer b.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from eosdsl.lowering.images import Images
-from eosdsl.lowering.projections import project, rotate, scaling, softcap
+from eosdsl.lowering.projections import heads_of, project, rotate, scaling, softcap
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
-from eosdsl.operators.base import AttentionProbe, AttentionRows, KeysProbe, LearnedProbe, Probe, TextProbe, ValuesProbe
+from eosdsl.operators.base import (
+    AskedRows,
+    AttentionProbe,
+    AttentionRows,
+    KeysProbe,
+    LearnedProbe,
+    Probe,
+    TextProbe,
+    ValuesProbe,
+)
+from eosdsl.operators.tensors import rows_of
 from eosdsl.source import Span
+
+_HELD = 1 << 22  # logits that are held at a time where every row is asked about every other
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,11 @@ class View:
     def rows(self) -> int:
         return self.hidden.shape[1]
 
+    @property
+    def total(self) -> int:
+        """T: the keys that it holds, its own rows included."""
+        return self.rows + (0 if self.held is None else self.held[0].shape[2] - (self.rows if self.ran else 0))
+
     def up_to(self, keys: int) -> View:
         """The view without the slots behind the first `keys`, which a static cache has not filled."""
         own = keys if self.ran else keys - self.rows
@@ -63,7 +80,7 @@ class Readings:
     """Answers to probes, per image: attention [G, H, R, N]; keys and values [G, N, F], heads side by side (decoder) or
     their mean (tower); text [G, T, F] with text_valid [G, T]."""
 
-    attention: Mapping[AttentionProbe, AttentionRows]
+    attention: Mapping[AttentionProbe, AttentionRows | AskedRows]
     keys: Tensor | None = None
     values: Tensor | None = None
     text: Tensor | None = None
@@ -103,7 +120,7 @@ def read(
     """Answer probes for the images of a stream at a boundary. views: by layer; embedded: layer 0, for raters."""
     images = stream.images
     assert images is not None
-    attention: dict[AttentionProbe, AttentionRows] = {}
+    attention: dict[AttentionProbe, AttentionRows | AskedRows] = {}
     keys = values = text = text_valid = None
     for probe in probes:
         if isinstance(probe, TextProbe):
@@ -155,16 +172,17 @@ def _of_images(heads: Tensor, view: View, images: Images) -> Tensor:
     """[B, H, T, head width] → the tokens of each image: [G, N, H * head width], in the tower the mean [G, N, head
     width].
     """
-    past = heads.shape[2] - view.rows
-    rows = heads.transpose(1, 2)[images.batch[:, None], _rows_at(view.stream, images) + past]
-    return rows.mean(dim=2) if view.stream.tower else rows.flatten(2)
+    rows = _rows_at(view.stream, images) + (heads.shape[2] - view.rows)
+    if view.stream.tower:
+        return rows_of(heads.mean(dim=1), images.batch, rows)
+    return heads.transpose(1, 2)[images.batch[:, None], rows].flatten(2)
 
 
 def _text(stream: Stream, images: Images) -> tuple[Tensor, Tensor]:
     """The rows of the question behind each image, as they are at the site: [G, T, D], and which of them count."""
     queries = stream.queries
     assert queries is not None
-    return stream.hidden[images.batch[:, None], queries.text[images.batch]], queries.text_after
+    return rows_of(stream.hidden, images.batch, queries.text[images.batch]), queries.text_after
 
 
 def _raters(embedded: View, images: Images) -> Tensor:
@@ -176,7 +194,7 @@ def _raters(embedded: View, images: Images) -> Tensor:
     then = stream.images
     assert then is not None
     text, counts = _text(stream, images)
-    visual = embedded.hidden[images.batch[:, None], then.rows]
+    visual = rows_of(embedded.hidden, images.batch, then.rows)
     looks = torch.matmul(visual.float(), text.float().transpose(1, 2))
     shares = looks.masked_fill(~counts[:, None, :], torch.finfo(looks.dtype).min).softmax(dim=2)
     if then.valid is not None:
@@ -186,15 +204,29 @@ def _raters(embedded: View, images: Images) -> Tensor:
     return counts & (told > average)
 
 
-def _attention_rows(view: View, probe: AttentionProbe, images: Images, raters: Tensor | None) -> AttentionRows:
+def _attention_rows(
+    view: View, probe: AttentionProbe, images: Images, raters: Tensor | None
+) -> AttentionRows | AskedRows:
     columns = _rows_at(view.stream, images)
     if probe.query == "visual":  # every image asks its own tokens, and the row order is theirs
-        weights = _attention(view, columns, images.batch, concatenated=probe.concatenated)
-        every = torch.arange(len(columns), device=columns.device)
-        return AttentionRows(_columns(weights, every, columns, view), images.valid)
-    asked, row_valid = _asked_rows(view.stream, probe.query, images, view.rows)
-    weights = _attention(view, asked, None, concatenated=probe.concatenated)
-    return AttentionRows(_columns(weights, images.batch, columns, view), row_valid if raters is None else raters)
+        asked, row_valid = columns, images.valid
+        of, sequences = torch.arange(len(columns), device=columns.device), images.batch
+    else:
+        asked, row_valid = _asked_rows(view.stream, probe.query, images, view.rows)
+        of, sequences = images.batch, None
+    look = _looking(view, sequences, concatenated=probe.concatenated)
+
+    def make(rows: slice) -> Tensor:
+        return _columns(look(asked[:, rows]), of, columns, view)
+
+    if probe.query in ("visual", "all"):
+        return AskedRows(make, asked.shape[1], _at_once(view, len(asked)), row_valid)
+    return AttentionRows(make(slice(None)), row_valid if raters is None else raters)
+
+
+def _at_once(view: View, sequences: int) -> int:
+    """How many rows of each of so many sequences are asked together, so that their logits stay below `_HELD`."""
+    return max(_HELD // (sequences * heads_of(view.layer) * view.total), 1)
 
 
 def _columns(weights: Tensor, sequences: Tensor, columns: Tensor, view: View) -> Tensor:
@@ -226,12 +258,16 @@ def _asked_rows(stream: Stream, query: str, images: Images, length: int) -> tupl
     return every, None if counting is None else counting[images.batch]
 
 
-def _attention(view: View, asked: Tensor, sequences: Tensor | None, *, concatenated: bool) -> Tensor:
-    """Post-softmax attention of the rows `asked` [B, R] over all keys, float32 [B, H, R, T].
+def _looking(view: View, sequences: Tensor | None, *, concatenated: bool) -> Callable[[Tensor], Tensor]:
+    """What gives post-softmax attention of rows [B, R] over all keys, float32 [B, H, R, T].
 
-    sequences: which sequence each row of `asked` belongs to, None: its own.
+    sequences: which sequence each of the B belongs to, None: its own.
     """
     keys = _chosen(_keys(view), sequences)
+    return lambda asked: _attention(view, asked, sequences, keys, concatenated=concatenated)
+
+
+def _attention(view: View, asked: Tensor, sequences: Tensor | None, keys: Tensor, *, concatenated: bool) -> Tensor:
     total = keys.shape[2]
     queries = _queries(view, asked, sequences)
     factor, cap = scaling(view.layer), softcap(view.layer)
@@ -305,7 +341,7 @@ def _together(view: View, row: Tensor) -> Tensor | None:
     if blocks is None:
         return None
     before = view.hidden.shape[1] - blocks.shape[1]
-    past = 0 if view.held is None else view.held[0].shape[2] - (view.rows if view.ran else 0)
+    past = view.total - view.rows
     blocks = torch.nn.functional.pad(blocks.expand(row.shape[0], -1), (before + past, 0), value=-1)
     own = blocks.gather(1, row)[:, :, None]
     return (own == blocks[:, None, :]) & (own >= 0)

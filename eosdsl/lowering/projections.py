@@ -19,11 +19,16 @@ def project(layer: Any, hidden: Tensor, which: Which) -> Tensor:
     """Queries, keys or values of rows entering a layer, heads apart, not rotated: [B, R, D] → [B, H, R, head width], on
     the device of `hidden` wherever the layer lies.
     """
+    return project_normed(layer, before_attention(layer)(hidden), which).to(hidden.device)
+
+
+def project_normed(layer: Any, normed: Tensor, which: Which) -> Tensor:
+    """As `project`, of rows that went through the layer's norm already, on the device of the layer."""
     attention = attention_of(layer)
-    rows = getattr(attention, f"{which}_proj")(before_attention(layer)(hidden))
+    rows = getattr(attention, f"{which}_proj")(normed)
     heads = rows.view(*rows.shape[:-1], -1, attention.head_dim)
     norm = getattr(attention, f"{which}_norm", None)
-    return (heads if norm is None else norm(heads)).transpose(1, 2).to(hidden.device)
+    return (heads if norm is None else norm(heads)).transpose(1, 2)
 
 
 def rotate(layer: Any, heads: Tensor, rope: Rope | None) -> Tensor:
@@ -55,6 +60,12 @@ def scaling(layer: Any) -> float:
 def attention_of(layer: Any) -> Any:
     """A layer's attention; None where it has none by a known name."""
     return _named(layer, ("self_attn", "attention"))
+
+
+def heads_of(layer: Any) -> int:
+    """How many heads ask."""
+    attention = attention_of(layer)
+    return int(attention.q_proj.out_features) // int(attention.head_dim)
 
 
 def out_projection(layer: Any) -> Any:

@@ -22,6 +22,7 @@ from eosdsl.operators.base import Probe, Reduction, Tokens
 from eosdsl.operators.bound import GroupOperators, bind_groups
 from eosdsl.operators.needs import probes as probes_of
 from eosdsl.operators.reduce import reduce_bound
+from eosdsl.operators.tensors import rows_of
 
 
 class Recount(Protocol):
@@ -176,7 +177,7 @@ def _tokens(plan: Plan, stream: Stream, readings: Readings) -> Tokens:
     images = stream.images
     assert images is not None
     return Tokens(
-        hidden=stream.hidden[images.batch[:, None], images.rows],
+        hidden=rows_of(stream.hidden, images.batch, images.rows),
         sizes=images.sizes,
         index=images.index,
         valid=images.valid,

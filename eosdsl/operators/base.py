@@ -9,7 +9,7 @@ language offers, documents, completes and checks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -76,6 +76,33 @@ class AttentionRows:
     weights: Tensor
     row_valid: Tensor | None = None
 
+    def parts(self) -> Iterator[AttentionRows]:
+        """The rows, as many at a time as are held together: all."""
+        yield self
+
+
+@dataclass(frozen=True)
+class AskedRows:
+    """As `AttentionRows`, of `count` rows that are made when they are looked at, `at_once` of them in a part.
+
+    Every token asked about every other is N x N for each head; of that only a part is held, unless a rule needs all
+    `weights`. make: weights [G, H, r, N] of the rows in a slice.
+    """
+
+    make: Callable[[slice], Tensor]
+    count: int
+    at_once: int
+    row_valid: Tensor | None = None
+
+    @property
+    def weights(self) -> Tensor:
+        return self.make(slice(0, self.count))
+
+    def parts(self) -> Iterator[AttentionRows]:
+        for start in range(0, self.count, self.at_once):
+            rows = slice(start, start + self.at_once)
+            yield AttentionRows(self.make(rows), None if self.row_valid is None else self.row_valid[:, rows])
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -97,7 +124,7 @@ class Tokens:
     valid: Tensor | None = None
     keys: Tensor | None = None
     values: Tensor | None = None
-    attention: Mapping[AttentionProbe, AttentionRows] = field(default_factory=dict)
+    attention: Mapping[AttentionProbe, AttentionRows | AskedRows] = field(default_factory=dict)
     text: Tensor | None = None
     grid: tuple[int, int] | None = None
     frame: Tensor | None = None

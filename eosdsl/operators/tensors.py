@@ -53,13 +53,23 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     """table [G, N, …] at rows [G, K] → [G, K, …]; a row of -1 takes row 0."""
-    images = torch.arange(table.shape[0], device=table.device)[:, None]
     rows = rows.clamp(min=0)
-    if table.dim() == 2 or not table.is_contiguous():
-        return table[images, rows]
-    # whole rows copied one after the other: a third of the time of the line above
-    chosen = (rows + images * table.shape[1]).flatten()
-    return table.flatten(0, 1).index_select(0, chosen).view(*rows.shape, *table.shape[2:])
+    if table.dim() == 2:
+        return table.gather(1, rows)
+    return rows_of(table, None, rows)
+
+
+def rows_of(table: Tensor, sequences: Tensor | None, rows: Tensor) -> Tensor:
+    """table [B, L, …] at rows [G, N] of the sequences [G], None: of its own each: [G, N, …]."""
+    if table.shape[0] == 1 and table.is_contiguous():
+        chosen = rows
+    else:
+        sequences = torch.arange(table.shape[0], device=table.device) if sequences is None else sequences
+        if not table.is_contiguous():
+            return table[sequences[:, None], rows]
+        chosen = rows + sequences[:, None] * table.shape[1]
+    # whole rows copied one after the other: a fifth of the time that indexing takes
+    return table.flatten(0, 1).index_select(0, chosen.flatten()).view(*rows.shape, *table.shape[2:])
 
 
 def at_rows(table: Tensor, rows: Tensor | None) -> Tensor:

@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import pytest
 import torch
 from every_operator import SHARED, texts
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from meter import Meter
 
 from eosdsl import apply_step
 
 ALL_WITH_ALL = ("distinct", "distance(least")  # by definition; one table an image, of 4 and of 1 byte an entry
 KEPT, WIDTH = 16, 8
-
-
-class Meter(TorchDispatchMode):
-    """Bytes that are held at most by what is made inside: `most`; and by one tensor: `largest`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.most = self.largest = 0
-        self._held: dict[int, int] = {}
-
-    def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for one in tree_leaves(made):
-            if isinstance(one, torch.Tensor):
-                self._count(one.untyped_storage())
-        return made
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()  # pyright: ignore[reportPrivateUsage]: the only name of a storage
-        if key in self._held:
-            return
-        self._held[key] = size
-        self.now += size
-        self.most, self.largest = max(self.most, self.now), max(self.largest, size)
-        weakref.finalize(storage, self._drop, key)
-
-    def _drop(self, key: int) -> None:
-        self.now -= self._held.pop(key, 0)
 
 
 def metered(step: str, length: int) -> Meter:

@@ -50,17 +50,14 @@ class Bipartite(Pick):
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
         import torch
 
-        from eosdsl.operators.tensors import best_first, rank_of, rows_where
+        from eosdsl.operators.tensors import best_first, rows_where
 
-        is_source = source_rows(tokens, self.sources) & free
-        edge = self._edges(tokens, free)
+        edge = self._edges(tokens, free).double().clamp(-2, 2)
         given = (free.sum(dim=1) - counts)[:, None]
-        # sources from the strongest edge, then destinations from the weakest
-        first = rank_of(best_first(torch.where(is_source, edge, -torch.inf), is_source))
-        number = is_source.sum(dim=1, keepdim=True)
-        then = number + rank_of(best_first(-edge, free & ~is_source))
-        goes = free & (torch.where(is_source, first, then) < given)
-        return rows_where(free & ~goes, most)
+        # sources from the strongest edge, then destinations from the weakest: 5 is above all that -edge can be
+        order = best_first(torch.where(source_rows(tokens, self.sources), edge + 5, -edge), free)
+        goes = (torch.arange(order.shape[1], device=order.device) < given).expand_as(order)
+        return rows_where(free & ~torch.zeros_like(goes).scatter(1, order, goes), most)
 
     def own_order(self, tokens: Tokens, anchors: Tensor, *, by_score: bool) -> Tensor | None:
         import torch
@@ -82,11 +79,11 @@ class Bipartite(Pick):
         from eosdsl.operators.tensors import feature_rows, unit_rows
 
         rows = _in_order(tokens)
-        odd, even = (rows[:, 1::2], rows[:, 0::2]) if self.sources == "odd" else (rows[:, 0::2], rows[:, 1::2])
-        sources, destinations = odd, even
-        left = unit_rows(feature_rows(tokens, self.on, sources).detach())
-        right = unit_rows(feature_rows(tokens, self.on, destinations).detach())
-        edge = left.new_full(rows.shape, -torch.inf)
+        units = unit_rows(feature_rows(tokens, self.on, None if tokens.valid is None else rows).detach())
+        first = 1 if self.sources == "odd" else 0
+        sources, destinations = rows[:, first::2], rows[:, 1 - first :: 2]
+        left, right = units[:, first::2], units[:, 1 - first :: 2]
+        edge = units.new_full(rows.shape, -torch.inf)
         if sources.shape[1] and destinations.shape[1]:
             masks = (free.gather(1, sources)[:, :, None], free.gather(1, destinations)[:, None, :])
             best = best_products(left, right, masks)
@@ -113,10 +110,14 @@ class IntoDestinations(Support):
 
 def source_rows(tokens: Tokens, sources: Side) -> Tensor:
     """[G, N] bool: every other of the tokens present, in the order in which they stand."""
-    from eosdsl.operators.tensors import place_among, present
+    import torch
 
-    rows = present(tokens)
-    return rows & (place_among(rows) % 2 == (0 if sources == "even" else 1))
+    from eosdsl.operators.tensors import place_among
+
+    odd = 0 if sources == "even" else 1
+    if tokens.valid is None:
+        return (torch.arange(tokens.index.shape[1], device=tokens.index.device) % 2 == odd).expand_as(tokens.index)
+    return tokens.valid & (place_among(tokens.valid) % 2 == odd)
 
 
 def _in_order(tokens: Tokens) -> Tensor:

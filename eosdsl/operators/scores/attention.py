@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from eosdsl.operators.base import AttentionProbe, AttentionRows, CostContext, Operator, Probe, Query, Score, Tokens
+from eosdsl.operators.base import (
+    AskedRows,
+    AttentionProbe,
+    AttentionRows,
+    CostContext,
+    Operator,
+    Probe,
+    Query,
+    Score,
+    Tokens,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,29 +82,34 @@ class Attention(Score):
 
     def compute(self, tokens: Tokens) -> Tensor:
         rows = tokens.attention[self.probe]
-        return _mean_rows(self._reduce_heads(rows), rows.row_valid)
+        heads = _top_heads(rows, self.heads.count) if isinstance(self.heads, TopHeads) else None
+        parts = (_sum_of_rows(self._reduce_heads(part, heads), part.row_valid) for part in rows.parts())
+        total, number = reduce(lambda one, other: (one[0] + other[0], one[1] + other[1]), parts)
+        return total / number.clamp(min=1)
 
-    def _reduce_heads(self, rows: AttentionRows) -> Tensor:
-        """[G, H, R, N] → [G, R, N] float32."""
+    def _reduce_heads(self, rows: AttentionRows, chosen: Tensor | None) -> Tensor:
+        """[G, H, R, N] → [G, R, N] float32; chosen [G, h]: of these heads only, None: of all."""
         weights = rows.weights.float()
-        if isinstance(self.heads, TopHeads):
-            return _top_heads(weights, rows.row_valid, self.heads.count)
+        if chosen is not None:
+            weights = weights.gather(1, chosen[:, :, None, None].expand(-1, -1, *weights.shape[2:]))
         if self.heads == "max":
             return weights.amax(dim=1)
         return weights.sum(dim=1) if self.heads == "sum" else weights.mean(dim=1)  # concat: the one head there is
 
 
-def _mean_rows(weights: Tensor, row_valid: Tensor | None) -> Tensor:
-    """[G, R, N] → [G, N]: the mean over the rows that count."""
+def _sum_of_rows(weights: Tensor, row_valid: Tensor | None) -> tuple[Tensor, Tensor]:
+    """[G, R, N] → [G, N]: the sum over the rows that count, and how many they are, [1 or G, 1]."""
     if row_valid is None:
-        return weights.mean(dim=1)
+        return weights.sum(dim=1), weights.new_full((1, 1), weights.shape[1])
     share = row_valid.to(weights.dtype)
-    return (weights * share[:, :, None]).sum(dim=1) / share.sum(dim=1, keepdim=True).clamp(min=1)
+    return (weights * share[:, :, None]).sum(dim=1), share.sum(dim=1, keepdim=True)
 
 
-def _top_heads(weights: Tensor, row_valid: Tensor | None, count: int) -> Tensor:
-    """[G, H, R, N] → [G, R, N]: mean over the `count` heads that look most at the image, ties to the lower head."""
-    seen = weights if row_valid is None else weights * row_valid[:, None, :, None]
-    order = seen.sum(dim=(2, 3)).sort(dim=1, descending=True, stable=True).indices[:, :count]
-    picked = weights.gather(1, order[:, :, None, None].expand(-1, -1, *weights.shape[2:]))
-    return picked.mean(dim=1)
+def _top_heads(rows: AttentionRows | AskedRows, count: int) -> Tensor:
+    """[G, count]: the heads that look at the image most, ties to the lower head."""
+    looks: list[Tensor] = []
+    for part in rows.parts():
+        weights = part.weights.float()
+        seen = weights if part.row_valid is None else weights * part.row_valid[:, None, :, None]
+        looks.append(seen.sum(dim=(2, 3)))
+    return sum(looks[1:], looks[0]).sort(dim=1, descending=True, stable=True).indices[:, :count]
