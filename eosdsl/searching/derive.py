@@ -117,20 +117,21 @@ def _repaired(genome: Genome, members: Members, judge: Judge, note: Callable[[st
         return genome
     candidates = list(dict.fromkeys(_text(one) for one in _repairs(genome, members)))
     if not candidates:
-        helps = ("loosen the constraint, or let budgets fall further",)
+        helps = ("loosen the constraint, or widen the bounds of the budgets",)
         raise SpecError([error("E0675", f"no member of {genome.space} near the searched one meets it", helps=helps)])
     best = min((Genome.from_json(one) for one in candidates), key=lambda one: _loss(one, members, judge))
-    note(f"repaired: {excess:.1%} over a constraint; the cheapest of {len(candidates)} ways to lower budgets")
+    note(f"repaired: {excess:.1%} over a constraint; the cheapest of {len(candidates)} ways to change budgets")
     return best
 
 
 def _repairs(genome: Genome, members: Members) -> Iterator[Genome]:
-    """Members near by that meet the constraints: one budget lowered, all lowered, a site made earlier."""
+    """Members near by that meet the constraints: one budget lowered, all lowered, a site made earlier; budgets raised
+    where a lower bound (`>=`) is broken."""
     names = [point.id for point in members.budgets(genome)]
     for chosen in (*([name] for name in names), names):
-        found = members.lowered(genome, chosen)
-        if found is not None:
-            yield found
+        for found in (members.lowered(genome, chosen), members.lifted(genome, chosen)):
+            if found is not None:
+                yield found
     for earlier in _earlier(genome, members):
         found = members.lowered(earlier, [point.id for point in members.budgets(earlier)])
         if found is not None:

@@ -85,6 +85,37 @@ class Members:
         highest = (self.space.point(name).bounds[1] / max(float(genome[name]), _LEAST) for name in names)
         return self._between(genome, names, 1.0, max([1.0, *highest]))
 
+    def lifted(self, genome: Genome, names: list[str]) -> Genome | None:
+        """With these budgets raised together by the least that meets the constraints, None where nothing does."""
+        best = self._raised_fully(genome, names)
+        if not names or self.excess(best) > 0:
+            return None
+        low, high = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            tried = self._towards(genome, best, names, middle)
+            if self.excess(tried) > 0:
+                low = middle
+            else:
+                high = middle
+        return self._towards(genome, best, names, high)
+
+    def _raised_fully(self, genome: Genome, names: list[str]) -> Genome:
+        """With these budgets at their upper bounds."""
+        changes: dict[str, Gene] = {}
+        for name in names:
+            highest = self.space.point(name).bounds[1]
+            changes[name] = round(highest) if self.space.point(name).kind == "count" else highest
+        return self.rounded(genome, changes)
+
+    def _towards(self, genome: Genome, other: Genome, names: list[str], part: float) -> Genome:
+        """With these budgets so far on the way to those of another member."""
+        changes: dict[str, Gene] = {}
+        for name in names:
+            value = float(genome[name]) + part * (float(other[name]) - float(genome[name]))
+            changes[name] = round(value) if self.space.point(name).kind == "count" else value
+        return self.rounded(genome, changes)
+
     def _between(self, genome: Genome, names: list[str], low: float, high: float) -> Genome | None:
         """The largest factor between `low` and `high` with which the constraints hold, by halving."""
         best = self.scaled(genome, names, low)

@@ -107,8 +107,8 @@ TOWERS = (
 
 
 @pytest.mark.parametrize("text", TOWERS)
-@pytest.mark.parametrize("name", ["paligemma", "paligemma2"])
-def test_cold_is_discrete_in_towers_without_a_cls_token(name: str, text: str) -> None:
+@pytest.mark.parametrize("name", ["paligemma", "paligemma2", "vipllava"])
+def test_cold_is_discrete_in_towers_of_other_families(name: str, text: str) -> None:
     family = FAMILIES[name]
     model = family.build(family.attentions[0])
     for seed in (0, 1, 2):

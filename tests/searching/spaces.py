@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from eosdsl.cost.latency import LatencyProfile, Point
 from eosdsl.zoo import tiny_llava
 
 SPACE = """
@@ -26,6 +27,25 @@ at layers 4, 6: retain ? 4 tokens..40 tokens pick ? {uniform, dpp} via merge
 minimise task
 subject to flops <= 70%, tokens(layer 5) <= 30
 """
+PROFILE = LatencyProfile(
+    model="tiny-llava",
+    layers=8,
+    width=128,
+    dtype="float32",
+    device="cpu",
+    threads=1,
+    machine={},
+    versions={},
+    table=(Point(rows=64, milliseconds=1.0),),
+    curve=(0.3, 0.004, 0.00002),
+    rest=5.0,
+    attached=1.5,
+    site=0.4,
+    macs_per_millisecond=1e7,
+    in_mlp=0.6,
+    tower=3.0,
+)
+"""As `eosdsl profile` would have measured the small model."""
 
 
 @cache

@@ -82,6 +82,13 @@ def test_a_broken_constraint_is_repaired_by_the_plans_count(bound: int) -> None:
     assert schedule.mean_tokens > bound - 2
 
 
+def test_a_broken_lower_bound_is_repaired_by_the_least_that_meets_it() -> None:
+    own = members(SPACE.replace("<= 48", ">= 60"))
+    found = derived(own, changed(genome(own, layer0=True), budget=0.1), FakeJudge({"retain 8": 9.0}))
+    schedule, _ = bound_schedule(found.program, KNOWN)
+    assert own.excess(found.genome) <= 0 and schedule.mean_tokens >= 60
+
+
 def test_a_site_too_late_for_the_constraint_moves_forward() -> None:
     own = members()
     found = derived(own, genome(own, layer5=True), FakeJudge())

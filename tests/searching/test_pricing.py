@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from spaces import FIXED, SPACE, model, processor
+from spaces import FIXED, PROFILE, SPACE, model, processor
 
 import eosdsl
 from eosdsl.cost.expect import schedule_amounts
-from eosdsl.cost.latency import LatencyProfile, Point
 from eosdsl.ir.nodes import Constraint, RelaxedProgram
 from eosdsl.ir.space import Space
 from eosdsl.lowering.relaxing.relax import relax
@@ -24,24 +23,6 @@ from eosdsl.searching.pricing import Prices
 from eosdsl.searching.questions import read_data
 from eosdsl.searching.session import image_token
 
-PROFILE = LatencyProfile(
-    model="tiny-llava",
-    layers=8,
-    width=128,
-    dtype="float32",
-    device="cpu",
-    threads=1,
-    machine={},
-    versions={},
-    table=(Point(rows=64, milliseconds=1.0),),
-    curve=(0.3, 0.004, 0.00002),
-    rest=5.0,
-    attached=1.5,
-    site=0.4,
-    macs_per_millisecond=1e7,
-    in_mlp=0.6,
-    tower=3.0,
-)
 MEASURED = (
     "tokens(mean) <= 40, tokens(max) <= 90%, tokens(layer 5) <= 20, flops <= 60%, prefill_flops <= 0.05 GFLOPs, "
     "kv_cache <= 30%, latency <= 70%, latency <= 9 ms"

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spaces import SPACE, model, processor
+from spaces import PROFILE, SPACE, model, processor
 
 import eosdsl
+from eosdsl.cost.expect import check_expectations, schedule_amounts
+from eosdsl.cost.plan import bound_schedule
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.ir.spell import spell
+from eosdsl.models.registry import facts
 from eosdsl.searching import checkpoint
 
 
@@ -50,6 +53,22 @@ def test_a_search_hands_back_an_operator_that_runs(tmp_path: Path) -> None:
     assert problem.value.diagnostics[0].code == "E0676"
     again = search(tmp_path / "found", resume=True)  # finished: only derived again
     assert again.text == result.text
+
+
+def test_a_search_is_held_to_whatever_constraints_measure() -> None:
+    """Those that hold on every machine become promises; milliseconds are told of the machine of the profile."""
+    asked = "tokens(mean) <= 60, flops <= 70%, kv_cache <= 60%, latency <= 75%, latency <= 14 ms"
+    result = search(None, space=SPACE.replace("tokens(mean) <= 48", asked), profile=PROFILE)
+    schedule, _ = bound_schedule(result.program, facts(model()))
+    reduced, full = schedule_amounts(schedule, 64, 1, PROFILE)
+    assert reduced.latency is not None and full.latency is not None
+    assert reduced.latency <= full.latency * 3 / 4 and reduced.latency <= 14
+    assert [one.measure.name for one in schedule.expectations] == ["tokens", "flops", "kv_cache"]
+    assert check_expectations(schedule) == [] and result.text.count("latency") == 2
+    assert result.report.predicted_latency is not None and result.report.predicted_latency < 1
+    with pytest.raises(SpecError) as problem:
+        search(None, space=SPACE.replace("tokens(mean) <= 48", "latency <= 75%"))
+    assert problem.value.diagnostics[0].code == "E0331"
 
 
 def test_members_met_on_the_way_survive_a_crash(tmp_path: Path) -> None:
