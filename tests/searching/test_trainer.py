@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from toy import Toy, below, example, tokens_below, trainer
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.searching import checkpoint
+from eosdsl.searching.batch import Batch
 from eosdsl.searching.constraints import Multiplier, ascended, coefficients, loosened, slack
 from eosdsl.searching.metrics import Metrics, read_rows
+from eosdsl.searching.objective import Seen, Weights, see
 from eosdsl.searching.processes import Processes, launched, own_share
 from eosdsl.searching.settings import Settings, Temperature
 from eosdsl.searching.trainer import CHECKPOINT
@@ -96,6 +99,21 @@ def test_parts_of_a_batch_add_up_to_the_whole() -> None:
     trainer(parts, settings.changed(accumulate=4), tokens_below(30)).run()
     for name, value in state(whole).items():
         torch.testing.assert_close(state(parts)[name], value, rtol=0, atol=1e-5)
+
+
+def test_the_unreduced_model_is_run_once_for_every_part_of_a_batch() -> None:
+    """Whatever compares with it shares what it gave: hidden states and logits here."""
+    toy = Toy()
+    targets: list[Batch] = []
+    run = trainer(toy, SETTINGS.changed(steps=3, accumulate=2), weights=Weights(task=1.0, hidden=0.5, logits=0.5))
+
+    def target(batch: Batch) -> Seen:
+        targets.append(batch)
+        return see(Toy(), batch, hidden=True)
+
+    run.goal = replace(run.goal, target=target)
+    run.run()
+    assert len(targets) == toy.forwards == 3 * 2
 
 
 def test_a_batch_is_shared_out_without_loss() -> None:
