@@ -9,6 +9,8 @@ from transformers.masking_utils import create_masks_for_generate
 
 from eosdsl.lowering.anatomy import Anatomy
 from eosdsl.lowering.build import Lowered, LoweredTower
+from eosdsl.lowering.cache import prepare_static
+from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.calls import checked_outer, entering, keywords_of, with_notes
 from eosdsl.lowering.forward import reduced_forward
 from eosdsl.lowering.generating import generating, refuse_continuous
@@ -60,6 +62,7 @@ class Attachment(Restoring):
 
     def _watch_calls(self, anatomy: Anatomy, first_site: int) -> None:
         model: Any = anatomy.model
+        self._first_site = first_site
         self.handles += [
             model.register_forward_pre_hook(self._outer, with_kwargs=True),
             anatomy.vlm.register_forward_pre_hook(self._inner, with_kwargs=True),
@@ -67,7 +70,7 @@ class Attachment(Restoring):
         if callable(getattr(model, "generate", None)):
             self.replace(model, "generate", generating(model.generate, model))
             make = getattr(model, "create_masks_for_generate", create_masks_for_generate)
-            self.replace(model, "create_masks_for_generate", masks_for_generate(make, first_site))
+            self.replace(model, "create_masks_for_generate", masks_for_generate(make, first_site, anatomy.attending))
         if callable(getattr(model, "init_continuous_batching", None)):
             self.replace(model, "init_continuous_batching", refuse_continuous)
 
@@ -78,7 +81,10 @@ class Attachment(Restoring):
         return args, with_notes(kwargs) if self._noted else kwargs
 
     def _inner(self, vlm: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (), entering(self._anatomy, args, kwargs, noted=self._noted, known=self._known)
+        call = entering(self._anatomy, args, kwargs, noted=self._noted, known=self._known)
+        if self._anatomy.attending.window is not None:
+            prepare_static(call.get(CACHE), self._first_site, len(self._anatomy.layers))
+        return (), call
 
 
 def is_attached(text: Any) -> bool:

@@ -129,18 +129,29 @@ class Overlay:
         return {**told, "block_sequence_ids": self.blocks}
 
 
-def overlay(attending: Attending, layer: int, stream: Stream, before: int, span: int) -> Overlay:
-    """What the mask of a layer has besides causality, for the rows of a stream behind `before` others (those gone
-    counted); `span`: rows from the first to the last. A window as wide as that cuts nothing.
+@dataclass(frozen=True)
+class Numbered:
+    """Keys as transformers numbers them: `gone` come first that are not there, `before` are in front of the rows at
+    hand (those gone counted), and `end` is behind the last, or behind the last slot of a static cache.
+    """
+
+    gone: int
+    before: int
+    end: int
+
+
+def overlay(attending: Attending, layer: int, stream: Stream, keys: Numbered, span: int) -> Overlay:
+    """What the mask of a layer has besides causality, for the rows of a stream; `span`: rows from the first to the
+    last. A window as wide as that cuts nothing.
     """
     window = attending.window_of(layer)
     blocks = None
     if stream.blocks is not None:
-        blocks = F.pad(stream.blocks.expand(stream.hidden.shape[0], -1), (before, 0), value=-1)
+        after = keys.end - keys.before - stream.blocks.shape[1]
+        blocks = F.pad(stream.blocks.expand(stream.hidden.shape[0], -1), (keys.before, after), value=-1)
     if window is None or span <= window or stream.keys_positions is None:
         return Overlay(blocks)
-    gone = before + stream.hidden.shape[1] - stream.keys_positions.shape[1]
-    return Overlay(blocks, F.pad(stream.keys_positions, (gone, 0)), window, attending.window_first)
+    return Overlay(blocks, F.pad(stream.keys_positions, (keys.gone, 0)), window, attending.window_first)
 
 
 def _within(positions: Tensor, window: int) -> Callable[..., Any]:

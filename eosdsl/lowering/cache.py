@@ -14,6 +14,7 @@ from transformers.cache_utils import (
     DynamicSlidingWindowLayer,
     StaticCache,
     StaticLayer,
+    StaticSlidingWindowLayer,
 )
 
 from eosdsl.lowering.refusals import refuse
@@ -89,6 +90,7 @@ class ReducedLayer(RowState, DynamicLayer):
 
 
 _PLAIN = (DynamicLayer, StaticLayer)
+_FORGETTING = (DynamicSlidingWindowLayer, StaticSlidingWindowLayer)
 
 
 def prepare_cache(cache: Any, first: int, layers: int, *, slides: bool = False) -> None:
@@ -104,28 +106,48 @@ def prepare_cache(cache: Any, first: int, layers: int, *, slides: bool = False) 
     if cache is None:
         return
     refuse_cache(cache, slides=slides)
+    room = _room(cache) if isinstance(cache, StaticCache) else 0
     for index in range(layers):
         if index == len(cache.layers):
             cache.layers.append(DynamicLayer())
         layer = cache.layers[index]
-        forgets = isinstance(layer, DynamicSlidingWindowLayer)
+        forgets = isinstance(layer, _FORGETTING)
         if isinstance(layer, RowState) or (index < first and not forgets):
             continue
         if layer.get_seq_length() > 0:
             refuse("E0446", "the cache was filled before the operator was attached", "start from an empty cache")
-        if index < first:
-            cache.layers[index] = DynamicLayer()
-            continue
         static = isinstance(layer, StaticLayer)
-        cache.layers[index] = ReducedStaticLayer(layer.max_cache_len) if static else ReducedLayer()
+        if index < first:
+            cache.layers[index] = StaticLayer(room) if static else DynamicLayer()
+            continue
+        cache.layers[index] = ReducedStaticLayer(room) if static else ReducedLayer()
 
 
-def refuse_static(cache: Any) -> None:
-    """Raise SpecError (E0433) for a static cache, where layers have masks of their own that would have to be static."""
+def prepare_static(cache: Any, first: int, layers: int) -> None:
+    """Where a static cache has sliding layers: prepare it before the model makes masks of its own for as many slots as
+    layers have.
+    """
     if isinstance(cache, StaticCache):
+        prepare_cache(cache, first, layers, slides=True)
+
+
+def _room(cache: Any) -> int:
+    """Rows that a static cache was made for; layers that slide have no more than their window."""
+    rooms = [layer.max_cache_len for layer in cache.layers if type(layer) is StaticLayer]
+    return max(rooms or [layer.max_cache_len for layer in cache.layers])
+
+
+def refuse_windows_only(cache: Any, window: int | None) -> None:
+    """Raise SpecError (E0433) for a static cache of nothing but whole windows: it does not say how many rows it was
+    made for, and rows in front of a window must stay, for windows are counted in positions here.
+    """
+    if window is None or not isinstance(cache, StaticCache):
+        return
+    full = (isinstance(layer, StaticSlidingWindowLayer) and layer.max_cache_len >= window for layer in cache.layers)
+    if all(full):
         refuse(
             "E0433",
-            "a static cache is not supported for a model with sliding windows or blocks that see in both directions",
+            "a static cache of a model whose layers all slide has room for one window, and rows before it must stay",
             "use a dynamic cache, the default",
         )
 
@@ -142,7 +164,7 @@ def refuse_cache(cache: Any, *, slides: bool = False) -> None:
         )
     if cache.offloading:
         refuse("E0433", "an offloaded cache is not supported while an operator is attached")
-    plain = (*_PLAIN, DynamicSlidingWindowLayer) if slides else _PLAIN
+    plain = (*_PLAIN, *_FORGETTING) if slides else _PLAIN
     odd = {
         type(layer).__name__ for layer in cache.layers if type(layer) not in plain and not isinstance(layer, RowState)
     }

@@ -16,7 +16,7 @@ from transformers.masking_utils import find_packed_sequence_indices
 from eosdsl.lowering.anatomy import MODALITIES, Anatomy
 from eosdsl.lowering.arrivals import Note, arrival_of, as_the_model_takes_them, note_of
 from eosdsl.lowering.attending import blocks_of
-from eosdsl.lowering.cache import refuse_cache, refuse_static
+from eosdsl.lowering.cache import refuse_cache, refuse_windows_only
 from eosdsl.lowering.cache_name import CACHE, by_its_name
 from eosdsl.lowering.forward import ENTRY, Entry
 from eosdsl.lowering.generating import prompt_rows
@@ -134,7 +134,10 @@ def _notes(call: dict[str, Any], given: dict[str, Any] | None) -> list[Note | No
 def _entry(anatomy: Anatomy, call: dict[str, Any], notes: list[Note | None] | None) -> Entry:
     mask = call.get("attention_mask")
     layout = _layout(anatomy, call, notes)
-    return Entry(layout, mask if isinstance(mask, Tensor) else None, _blocks(anatomy, call, layout))
+    ahead = None
+    if anatomy.attending.blocks == "prefix" and _is_ready(mask):
+        ahead, call["attention_mask"] = mask, None  # PaliGemma makes a mask of whatever it is given
+    return Entry(layout, mask if isinstance(mask, Tensor) else None, _blocks(anatomy, call, layout), ahead)
 
 
 def _blocks(anatomy: Anatomy, call: dict[str, Any], layout: Layout | None) -> Tensor | None:
@@ -200,12 +203,16 @@ def _refuse(anatomy: Anatomy, call: dict[str, Any], known: frozenset[str]) -> No
     if unknown:
         refuse("E0431", f"`{unknown[0]}` is not supported while an operator is attached")
     cache = call.get(CACHE)
-    if not anatomy.attending.plain:
-        refuse_static(cache)
+    refuse_windows_only(cache, anatomy.attending.window)
     slides = anatomy.attending.window is not None
     _refuse_sequence(call.get("attention_mask"), call.get("position_ids"), cache, slides=slides)
     if anatomy.config._attn_implementation == "flex_attention" and isinstance(call.get(CACHE), StaticCache):
         refuse("E0433", "flex attention does not work with a static cache", 'use attn_implementation="sdpa"')
+
+
+def _is_ready(attention_mask: Any) -> bool:
+    """Whether `generate` made it ahead, with the operator attached."""
+    return isinstance(attention_mask, dict) and READY in attention_mask
 
 
 def keywords_of(kind: type) -> frozenset[str]:
@@ -214,10 +221,9 @@ def keywords_of(kind: type) -> frozenset[str]:
 
 
 def _refuse_sequence(attention_mask: Any, position_ids: Any, cache: Any, *, slides: bool) -> None:
-    ready = isinstance(attention_mask, dict) and READY in attention_mask
     if (
         attention_mask is not None
-        and not ready
+        and not _is_ready(attention_mask)
         and not (isinstance(attention_mask, Tensor) and attention_mask.ndim == 2)
     ):
         refuse("E0431", "a ready-made attention mask is not supported while an operator is attached", "pass a 2-D mask")

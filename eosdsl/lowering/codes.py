@@ -25,9 +25,11 @@ CODES: dict[str, tuple[str, str]] = {
     "E0433": (
         "this kind of cache is not supported",
         "Layers after a reduction hold fewer rows than those before it. That works with a `DynamicCache` (the"
-        " default of `generate`), with a `StaticCache` and with no cache. Quantised and offloaded caches are refused, "
-        "and static ones for models whose layers slide or see images in both directions, or with flex attention, "
-        "which transformers does not run together either.\n",
+        " default of `generate`), with a `StaticCache` and with no cache. Quantised and offloaded caches are refused: "
+        "use one of these. A static one is refused with flex attention, which transformers does not run together "
+        "either, and where all layers slide and the cache is longer than their window: such a cache has room for one "
+        "window and does not say for how many rows it was made, and rows in front of a window must stay, for windows "
+        "are counted in positions. Use a dynamic cache there.\n",
     ),
     "E0434": (
         "this way of generating is not supported",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.devices import on
 from eosdsl.lowering.images import Grid, Images, Layout
 from eosdsl.lowering.late import AddLate, Late, all_rows, by_image
-from eosdsl.lowering.masks import READY, entering_mask
+from eosdsl.lowering.masks import READY, entering_mask, made_ahead
 from eosdsl.lowering.places import gathered, grids, incoming
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.static_cache import rows_before
@@ -33,12 +33,14 @@ ENTRY = "eosdsl_entry"
 @dataclass(frozen=True)
 class Entry:
     """What the language model is told of a call: `layout`, where it brings images; mask [B, T] of all rows, None where
-    none is padding, for what the model itself is called with may be made ready; blocks [B, L] as in `Stream`.
+    none is padding, for what the model itself is called with may be made ready; blocks [B, L] as in `Stream`; ahead:
+    masks that `generate` made ahead, where the vision-language model would not take them.
     """
 
     layout: Layout | None = None
     mask: Tensor | None = None
     blocks: Tensor | None = None
+    ahead: Mapping[str, Any] | None = None
 
 
 def reduced_forward(lowered: Lowered) -> Callable[..., Any]:
@@ -98,8 +100,9 @@ def entering_stream(
     entry: Entry,
 ) -> Stream:
     """The stream in front of layer 0, and what transformers would call every layer with."""
-    if isinstance(attention_mask, dict) and READY in attention_mask:
-        attention_mask = attention_mask[READY]
+    attention_mask = attention_mask if entry.ahead is None else entry.ahead
+    if isinstance(attention_mask, Mapping) and READY in attention_mask:
+        attention_mask = made_ahead(attention_mask)
     if position_ids is None:
         seen = cache.get_seq_length() if cache is not None else 0
         position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + seen).unsqueeze(0)

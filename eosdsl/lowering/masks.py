@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 
-from eosdsl.lowering.attending import FULL, SLIDING, Attending, Overlay, overlay
+from eosdsl.lowering.attending import FULL, SLIDING, Attending, Numbered, Overlay, overlay
 from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
@@ -19,10 +19,18 @@ from eosdsl.lowering.stream import Stream
 BIASABLE = ("eager", "sdpa")
 
 READY = "eosdsl_first_segment"
-"""The key under which `generate` hands on the mask of the layers in front of the first reduction, made ahead."""
+"""The key under which `generate` hands on the mask of the layers in front of the first reduction, made ahead; where
+layers of several kinds have masks of their own, these stand beside it by kind.
+"""
 
 
-def masks_for_generate(make: Callable[..., Any], first_site: int) -> Callable[..., Any]:
+def made_ahead(mask: Mapping[str, Any]) -> Any:
+    """The mask, or the masks by kind, that `generate` made ahead."""
+    by_kind = {kind: one for kind, one in mask.items() if kind != READY}
+    return by_kind or mask[READY]
+
+
+def masks_for_generate(make: Callable[..., Any], first_site: int, attending: Attending) -> Callable[..., Any]:
     """What `generate` makes masks with where the cache is static, in place of `make`.
 
     A prompt comes with its 2-D mask, from which every segment makes its own. For a step of decoding the mask of the
@@ -37,7 +45,9 @@ def masks_for_generate(make: Callable[..., Any], first_site: int) -> Callable[..
         if first_site == 0:
             return {READY: None}
         mask = make(config, inputs_embeds, attention_mask, *args, **kwargs)
-        return {READY: next(iter(mask.values())) if isinstance(mask, dict) else mask}
+        if isinstance(mask, dict):
+            return {READY: None, **mask} if attending.by_kind else {READY: next(iter(mask.values()))}
+        return {READY: mask}
 
     return made
 
@@ -84,10 +94,12 @@ def segment_mask(
     hidden = stream.hidden
     rows = hidden.shape[1]
     keys, offset = (rows, 0) if cache is None else cache.get_mask_sizes(rows, first)
+    static = getattr(cache, "is_compileable", False)
     over = Overlay()
     if not attending.plain:
-        over = overlay(attending, layer, stream, keys - rows + offset, keys + offset + stream.removed)
-    static = getattr(cache, "is_compileable", False)
+        before = stream.earlier if static else keys - rows + offset
+        numbered = Numbered(offset, before, offset + keys)
+        over = overlay(attending, layer, stream, numbered, keys + offset + stream.removed)
     if rows == 1 and keep is None and bias is None and over.empty and not static:
         return None  # decoding: the one row sees all that there is, where no slot is empty
     mask = create_causal_mask(

@@ -72,7 +72,10 @@ class View:
         own = keys if self.ran else keys - self.rows
         held = None if self.held is None or own == 0 else (self.held[0][:, :, :own], self.held[1][:, :, :own])
         keep = None if self.keep is None else self.keep[:, :keys]
-        return replace(self, held=held, keep=keep, bias=None if self.bias is None else self.bias[:, :keys])
+        bias = None if self.bias is None else self.bias[:, :keys]
+        positions = self.stream.keys_positions
+        stream = self.stream if positions is None else replace(self.stream, keys_positions=positions[:, :keys])
+        return replace(self, held=held, keep=keep, bias=bias, stream=stream)
 
 
 @dataclass(frozen=True)

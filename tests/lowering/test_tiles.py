@@ -77,15 +77,6 @@ def test_several_images_of_onevision_are_not_cut_into_tiles() -> None:
     assert layers[2].keys.shape[2] == runs.shape[1] - 34 + 2 * 5
 
 
-@pytest.mark.parametrize("family", ["gemma3", "paligemma", "aya_vision", "mistral3_sliding"])
-def test_static_caches_are_refused_where_masks_are_of_their_own(family: str) -> None:
-    inputs = FAMILIES[family].prompt([3, "usual", 5])
-    compiled = eosdsl.compile("at layer 2: retain 25%", FAMILIES[family].build("sdpa"))
-    with pytest.raises(SpecError) as caught:
-        compiled.generate(**inputs, max_new_tokens=2, cache_implementation="static")
-    assert caught.value.diagnostics[0].code == "E0433"
-
-
 def test_a_prefix_must_be_named() -> None:
     inputs = FAMILIES["paligemma"].prompt([3, "usual", 5])
     del inputs["token_type_ids"]

@@ -216,7 +216,14 @@ def test_12_transformers_is_touched_in_few_named_places() -> None:
     allowed = {
         "artefact": {"transformers"},
         "attach": {"create_masks_for_generate"},
-        "cache": {"DynamicCache", "DynamicLayer", "DynamicSlidingWindowLayer", "StaticCache", "StaticLayer"},
+        "cache": {
+            "DynamicCache",
+            "DynamicLayer",
+            "DynamicSlidingWindowLayer",
+            "StaticCache",
+            "StaticLayer",
+            "StaticSlidingWindowLayer",
+        },
         "cache_name": {"create_causal_mask"},
         "calls": {"StaticCache", "find_packed_sequence_indices"},
         "forward": {
