@@ -76,6 +76,9 @@ def test_the_bar_is_said_to_be_met_or_not_by_the_numbers() -> None:
 def test_ways_of_searching_stand_beside_each_other() -> None:
     page = searches_page(data(row("relaxed", 16, 0.88), row("tpe", 16, 0.9), row("relaxed", 4, 0.8, best=None)))
     assert "| by gradient | 88.0 | 80.0 |" in page and "| TPE | 90.0 | – |" in page
+    assert "**64 of 576**: the gradient -2.0 against the best of the others, TPE." in page
+    near = searches_page(data(row("relaxed", 16, 0.895), row("tpe", 16, 0.9)))
+    assert "the gradient -0.5 against the best of the others, TPE; all are within 0.5 points of the full model" in near
 
 
 def test_the_interval_of_a_difference_is_that_of_drawing_questions() -> None:
