@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import getitem
+from typing import Any
 
 from torch import Tensor, fx, nn
 
@@ -160,7 +161,7 @@ def _walk(
     for index, node in enumerate(nodes):
         with graph.inserting_before(node):
             if features_at is not None and index in features_at.places[:-1]:
-                threading.stream = graph.call_function(with_read, (threading.stream, _input(node)))
+                threading.stream = _on_stream(graph, with_read, threading.stream, _input(node))
             for placed in _at(reducers, index, middle=False):
                 node.update_arg(0, threading.reduce(placed, _input(node)))
             _call_with(node, threading.parts_of(index))
@@ -200,15 +201,20 @@ def _features(threading: _Threading, node: fx.Node, out: fx.Node, features: Feat
     if features.reads:
         order = tuple(features.places.index(place) for place in features.reads)
         with graph.inserting_after(hidden):
-            stream = graph.call_function(with_read, (stream, hidden))
+            stream = _on_stream(graph, with_read, stream, hidden)
         with graph.inserting_after(stream):
-            stream = graph.call_function(joined, (stream, order))
+            stream = _on_stream(graph, joined, stream, order)
         with graph.inserting_after(stream):
             hidden = graph.create_node("call_function", getattr, (stream, "hidden"), name="side_by_side")
     with graph.inserting_after(hidden):
         if features.output is not None:
             return threading.call(features.output, hidden, stream)
-        return graph.call_function(with_hidden, (stream, hidden))
+        return _on_stream(graph, with_hidden, stream, hidden)
+
+
+def _on_stream(graph: fx.Graph, function: Any, *args: Any) -> fx.Node:
+    """A node named otherwise than its function, so that the graph as text can call it."""
+    return graph.create_node("call_function", function, args, name=f"stream_{function.__name__}")
 
 
 def _at(reducers: Sequence[Placed], boundary: int, *, middle: bool) -> list[Placed]:

@@ -28,6 +28,7 @@ def graph_text(lowered: Lowered, schedule: Schedule) -> str:
         "# rows are visual tokens of which image; every at_… returns the stream of the layers behind it.",
         "# This file is for reading: eosdsl.load compiles operator.eos again.",
         *_reducers(lowered.graph),
+        *_imports(lowered),
         *_function("forward", lowered.graph),
     ]
     if lowered.tower is not None:
@@ -39,6 +40,16 @@ def graph_text(lowered: Lowered, schedule: Schedule) -> str:
             *_function("tower", lowered.tower.graph),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _imports(lowered: Lowered) -> Iterator[str]:
+    """Of the functions that nodes call, but for those of Python itself."""
+    graphs = [lowered.graph, *([] if lowered.tower is None else [lowered.tower.graph])]
+    nodes: list[Any] = [node for one in graphs for node in one.graph.nodes if node.op == "call_function"]
+    called = {(node.target.__module__, node.target.__name__) for node in nodes if node.target not in (getattr, getitem)}
+    if called:
+        yield ""
+    yield from (f"from {module} import {name}" for module, name in sorted(called))
 
 
 def _function(name: str, graph: fx.GraphModule) -> Iterator[str]:

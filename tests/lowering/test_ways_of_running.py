@@ -107,6 +107,18 @@ def test_the_same_numbers(way: str, kind: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["prune", "compact"])
+def test_flex_attention_as_inductor_compiles_it(kind: str) -> None:
+    """Prefill through the kernel that is generated for it; decoding does not compile on a CPU, plain or reduced."""
+    torch.compiler.reset()
+    with compile(KINDS[kind], tiny()) as compiled:
+        expected = compiled(**P.inputs()).logits
+    with compile(KINDS[kind], flex()) as compiled:
+        torch.testing.assert_close(compiled(**P.inputs()).logits, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
 def test_a_compiled_tower() -> None:
     """The hooks by which transformers collects hidden states break the tower's graph between layers, ours nowhere;
     the decoder's stays whole (`test_one_graph`).
