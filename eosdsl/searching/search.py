@@ -14,7 +14,7 @@ from eosdsl.parsing import parse, parse_source, source_of
 from eosdsl.searching.baselines import by_method
 from eosdsl.searching.gradient import METRICS, by_gradient
 from eosdsl.searching.objective import Weights, weights_of
-from eosdsl.searching.processes import launched
+from eosdsl.searching.processes import Processes, launched
 from eosdsl.searching.provenance import with_bound
 from eosdsl.searching.result import Result, finish
 from eosdsl.searching.session import Session, open_session
@@ -143,7 +143,7 @@ def search_session(
     """As `search`, for a session: several searches can share one."""
     weights = objective_of(session)
     if folder is not None:
-        _prepare(folder, resume)
+        _prepare(folder, resume, session.processes)
     if method == RELAXED:
         run = by_gradient(
             session, weights, constraints, settings, folder, resume=resume, tensorboard=tensorboard, report=watch
@@ -210,10 +210,20 @@ def _teacher(given: DiscreteProgram | Path | str | None) -> DiscreteProgram | No
     raise SpecError([error("E0677", f"the teacher {program.name} is a space", helps=("a teacher is an operator",))])
 
 
-def _prepare(folder: Path, resume: bool) -> None:
-    """Make the folder. Raises SpecError (E0676) where a search lies in it that is not to go on."""
+def _prepare(folder: Path, resume: bool, processes: Processes) -> None:
+    """Make the folder, on the process that leads: one that comes later would take its first rows for another search's.
+
+    Raises:
+        SpecError: E0676 where a search lies in it that is not to go on.
+    """
+    if processes.leads:
+        _refuse_another(folder, resume)
+        folder.mkdir(parents=True, exist_ok=True)
+    processes.wait()
+
+
+def _refuse_another(folder: Path, resume: bool) -> None:
     there = [name for name in (CHECKPOINT, METRICS, "report.json") if (folder / name).exists()]
     if there and not resume:
         message = f"{folder} holds a search already ({there[0]})"
         raise SpecError([error("E0676", message, helps=("go on with it: --resume", "or name another folder"))])
-    folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import eosdsl
 from eosdsl.cost.expect import check_expectations, schedule_amounts
 from eosdsl.cost.plan import bound_schedule
 from eosdsl.diagnostics import SpecError
-from eosdsl.ir.nodes import DiscreteProgram
+from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.spell import spell
 from eosdsl.models.registry import facts
 from eosdsl.searching import checkpoint
+from eosdsl.searching.processes import Processes
+from eosdsl.searching.search import opened, search_session
+from eosdsl.source import SourceFile
 
 
 def search(out: Path | None, **more: Any) -> Any:
@@ -69,6 +73,22 @@ def test_a_search_is_held_to_whatever_constraints_measure() -> None:
     with pytest.raises(SpecError) as problem:
         search(None, space=SPACE.replace("tokens(mean) <= 48", "latency <= 75%"))
     assert problem.value.diagnostics[0].code == "E0331"
+
+
+def test_a_process_that_comes_later_does_not_take_the_first_rows_for_another_search(tmp_path: Path) -> None:
+    """The process that leads has begun to write; the others neither judge the folder nor write to it."""
+    program = eosdsl.parse(SPACE)
+    assert isinstance(program, RelaxedProgram)
+    more: Any = {"processor": processor(), "questions": 2, "overrides": {"steps": 1}}
+    session, settings = opened(program, SourceFile("s", SPACE), model(), "count", **more)
+    later = replace(session, processes=Processes(rank=1, world=2))
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n')
+    result = search_session(later, program.constraints, settings, tmp_path)
+    assert result.folder is None
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+    with pytest.raises(SpecError) as problem:
+        search_session(session, program.constraints, settings, tmp_path)
+    assert problem.value.diagnostics[0].code == "E0676"
 
 
 def test_members_met_on_the_way_survive_a_crash(tmp_path: Path) -> None:
