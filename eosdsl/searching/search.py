@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from eosdsl.searching.trainer import CHECKPOINT
 from eosdsl.source import SourceFile
 
 RELAXED = "relaxed"
+_UNFINISHED = re.compile(r"\.(checkpoint|metrics|genome|report)-\w{8}\.\w+")
+"""What a search that was killed while it wrote has left beside the files that it was to replace."""
 Watch = Callable[[Mapping[str, Any]], None]
 
 
@@ -219,6 +222,9 @@ def _prepare(folder: Path, resume: bool, processes: Processes) -> None:
     if processes.leads:
         _refuse_another(folder, resume)
         folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink()
     processes.wait()
 
 
