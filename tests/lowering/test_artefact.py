@@ -104,6 +104,8 @@ def change(path: Path, **values: Any) -> None:
         ("E0654", lambda p: change(p, facts={})),
         ("E0654", lambda p: change(p, sha256={"../elsewhere": "0"})),
         ("E0655", lambda p: change(p, eos_artefact=2)),
+        ("E0654", lambda p: change(p, eos_artefact="2")),
+        ("E0654", lambda p: change(p, eos_artefact=None)),
         ("E0656", lambda p: change(p, family="qwen2_vl")),
     ],
 )
@@ -211,6 +213,10 @@ def test_the_card_says_what_it_is_and_what_it_costs(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == {"accuracy": 0.5, "by task": {"ocr": 1}}
     (tmp_path / "out" / "README.md").write_text(text + "Edited on the hub.\n")
     assert eosdsl.load(tiny_llava(), tmp_path / "out").detach()
+    (tmp_path / "out" / "results.json").write_text('{"accuracy": 1.0}')
+    with pytest.raises(SpecError) as caught:
+        eosdsl.load(tiny_llava(), tmp_path / "out")
+    assert code_of(caught) == "E0653"
 
 
 @pytest.mark.parametrize(("name", "there"), [("llava-hf/llava-1.5-7b-hf", True), ("llava-1.5-7b", False)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,8 @@ from transformers.cache_utils import DynamicSlidingWindowLayer, StaticSlidingWin
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import Step
 from eosdsl.lowering.compile import Compiled, compile
+from eosdsl.lowering.generating import REFUSED as GENERATING
+from eosdsl.lowering.generating import REFUSED_CACHES as CACHES
 
 P = batch([prompt([3, 0, 5]), prompt([2, 0, 9], 1)])
 LENGTH = P.input_ids.shape[1]
@@ -79,6 +83,9 @@ REFUSED: list[tuple[str, str, Callable[[Compiled], Any]]] = [
     ("E0433", "Sliding", lambda c: c(**P.inputs(), past_key_values=_sliding(DynamicSlidingWindowLayer(4)))),
     ("E0434", "assisted", lambda c: c.generate(**P.inputs(), max_new_tokens=1, assistant_model=c.model)),
     ("E0434", "prompt lookup", lambda c: c.generate(**P.inputs(), max_new_tokens=1, prompt_lookup_num_tokens=2)),
+    ("E0434", "early-exit", lambda c: c.generate(**P.inputs(), max_new_tokens=1, assistant_early_exit=2)),
+    ("E0434", "custom", lambda c: c.generate(**P.inputs(), max_new_tokens=1, custom_generate=lambda *_, **__: None)),
+    ("E0433", "paged", lambda c: c.generate(**P.inputs(), max_new_tokens=1, cache_implementation="paged")),
     ("E0434", "chunked", lambda c: c.generate(**P.inputs(), max_new_tokens=1, prefill_chunk_size=4)),
     ("E0434", "continuous", lambda c: c.generate_batch([[1, 2, 3]])),
     ("E0434", "continuous", lambda c: c.model.generate_batch([[1, 2, 3]])),
@@ -98,6 +105,11 @@ def _sliding(layer: Any) -> DynamicCache:
     cache = DynamicCache()
     cache.layers.append(layer)
     return cache
+
+
+def test_every_refused_way_of_generating_is_tried() -> None:
+    tried = inspect.getsource(sys.modules[__name__])
+    assert not [name for name in (*GENERATING, *CACHES) if f"{name}=" not in tried and f'"{name}"' not in tried]
 
 
 @pytest.mark.parametrize(("code", "said", "use"), REFUSED)
