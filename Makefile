@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines searches versions pictures clean
+.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines families searches versions pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ baselines: $(READY) ## every method of specs/methods on tiny-llava at 192, 128, 
 		--questions $(QUESTIONS) --batch 25 --max-new-tokens 8 --rounds 3 --compare published \
 		--out build/baselines-$(QUESTIONS)
 	$(PY) -m eosdsl.evaluating.baselines build/baselines-$(QUESTIONS) docs
+
+families: $(READY) ## where pooling hurts, where the question decides, where redundancy helps: docs/tasks.md
+	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval $(addprefix specs/methods/,$(addsuffix .eos,pooling random divprune fastervlm cdpruner)) \
+		--written-for llava-1.5-7b --model tiny-llava --tasks ocr,needle,attr,position,photo --budgets 192,64,16 \
+		--difficulty medium,objects=8-12,small=1 --questions 75 --max-new-tokens 8 --rounds 0 --out build/families
+	$(PY) -m eosdsl.evaluating.contrasts build/families docs
 
 # Each in an environment of its own in build/versions; `make versions VERSIONS="5.20.0 5.22.0"` names others.
 versions: $(READY) ## the tests that matter on the oldest and the newest transformers that are taken

@@ -29,6 +29,7 @@ _LABELS = 13
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #222 }
   .title { font-weight: 600; font-size: 15px } .small { font-size: 11px; fill: #666 }
+  .floor { stroke: #999; stroke-dasharray: 2 3 }
   .axis { stroke: #999 } .grid { stroke: #ddd } .front { fill: none; stroke: #222; stroke-width: 2.5; opacity: .35 }
   .cited { fill: none; stroke: #888; stroke-width: 1.2 } .cited-name { fill: #888; font-size: 10px; font-style: italic }
   @media (prefers-color-scheme: dark) {
@@ -68,14 +69,30 @@ def front(found: Sequence[Spot]) -> list[Spot]:
     return best
 
 
+def floors(made: Evaluation) -> list[tuple[str, float]]:
+    """What is reached without seeing, on the scale of the spots: blind answers, and guesses. What is not known is left
+    out."""
+    full = of_task(made, headline(made))[FULL]
+    scale = 1.0 if full.relative is None else full.accuracy
+    known = (("without the image", full.blind), ("by chance", full.chance))
+    return [(name, share / scale) for name, share in known if share is not None]
+
+
 def pareto(made: Evaluation, cited: Sequence[Published] = ()) -> str:
     """A self-contained SVG."""
     found = spots(made)
-    heights = [one.height for one in found] + [one.relative for one in cited]
+    below = floors(made)
+    heights = [one.height for one in found] + [one.relative for one in cited] + [height for _, height in below]
     low = max(0.0, min(heights, default=0.0) - 0.05)
     high = max(1.05, *(height + 0.02 for height in heights)) if heights else 1.05
     plane = _Plane(low, high)
-    body = [*_axes(made, plane), *_cited(cited, plane), *_front(found, plane), *_methods(found, plane)]
+    body = [
+        *_axes(made, plane),
+        *_floors(below, plane),
+        *_cited(cited, plane),
+        *_front(found, plane),
+        *_methods(found, plane),
+    ]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
@@ -132,6 +149,14 @@ def _axes(made: Evaluation, plane: _Plane) -> Iterator[str]:
         "measured</text>"
     )
     yield f'<text x="{LEFT - 50}" y="{TOP - 10}">accuracy of the full model\'s</text>'
+
+
+def _floors(below: Sequence[tuple[str, float]], plane: _Plane) -> Iterator[str]:
+    """Lines across, each named at its left end: the upper one above it, the lower one below."""
+    for place, (name, height) in enumerate(sorted(below, key=lambda one: -one[1])):
+        y = plane.y(height)
+        yield f'<line class="floor" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text class="small" x="{LEFT + 6}" y="{y + 12 if place else y - 4:.1f}">{name}</text>'
 
 
 def _front(found: Sequence[Spot], plane: _Plane) -> Iterator[str]:

@@ -100,6 +100,11 @@ def cost_row(made: Evaluation, cell: Cell) -> list[str]:
 
 def remarks(made: Evaluation) -> Iterator[str]:
     """How to read the numbers."""
+    full = of_task(made, headline(made))[FULL]
+    without = (("by chance", full.chance), ("without the image", full.blind))
+    known = [f"{name} {share:.1%}" for name, share in without if share is not None]
+    if known:
+        yield f"Accuracy {', '.join(known)}."
     yield f"FLOPs of one prefill and KV cache: counted, for a prompt with {made.text_tokens} text tokens."
     yield (
         "tokens: mean entering decoder layers, an image. 95%: bootstrap. p: McNemar, exact, against the full model, "

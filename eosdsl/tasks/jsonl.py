@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eosdsl.diagnostics import Diagnostic, SpecError, error
+from eosdsl.diagnostics import Diagnostic, Severity, SpecError, error
 from eosdsl.reading import os_error_diagnostic
 from eosdsl.source import Span
 from eosdsl.tasks.base import MEDIUM, Example, Image
@@ -47,30 +47,34 @@ class Reader:
         Raises:
             SpecError: E060x where the file itself cannot be read.
         """
+        start = 0
         try:
             with self.path.open("rb") as file:
                 for number, raw in enumerate(file, start=1):
                     if raw.strip():
-                        yield from self._line(raw, number)
+                        yield from self._line(raw, number, start)
+                    # a byte order mark is no character of the text that messages point into
+                    start += len(raw.decode("utf-8" if number > 1 else "utf-8-sig", "replace"))
         except OSError as problem:
             raise SpecError([os_error_diagnostic(problem, self.path)]) from problem
 
-    def _line(self, raw: bytes, number: int) -> Iterator[Example | Diagnostic]:
+    def _line(self, raw: bytes, number: int, start: int) -> Iterator[Example | Diagnostic]:
         try:
             record = _parsed(raw)
             turns = questions_of(record, self.can_write)
             folder = self.images or self.path.parent
             images = tuple(image_array(folder / name) for name in _image_names(record))
         except BadLine as problem:
-            yield self._diagnostic(problem, number)
+            yield self._diagnostic(problem, number, start)
             return
         for turn, (question, answer) in enumerate(turns):
             meta = {"line": number, "turn": turn, "before": turns[:turn], "id": record.get("id")}
             yield Example(images, question, answer, self.path.stem, "test", MEDIUM, meta)
 
-    def _diagnostic(self, problem: BadLine, number: int) -> Diagnostic:
+    def _diagnostic(self, problem: BadLine, number: int, start: int) -> Diagnostic:
+        """`start`: characters of the file before the line."""
         column = problem.column
-        span = Span(column - 1, column, number, column, number, column + 1, str(self.path))
+        span = Span(start + column - 1, start + column, number, column, number, column + 1, str(self.path))
         helps = () if problem.remedy is None else (problem.remedy,)
         return error(problem.code, f"{self.path}:{number}: {problem.reason}", span, helps=helps)
 
@@ -99,10 +103,10 @@ def load_jsonl(
 def finished(examples: list[Example], bad: list[Diagnostic], path: Path, skip_bad: bool) -> Loaded:
     """What was read, where that will do. Raises SpecError: the bad lines unless they are to be skipped, E0665."""
     if bad and not skip_bad:
-        raise SpecError([*bad[:_SHOWN], *_rest(bad, path)])
+        raise SpecError(_counted(bad, path))
     if not examples:
         raise SpecError([error("E0665", f"{path} holds no example that can be used", notes=_count(bad))])
-    return Loaded(tuple(examples), tuple(bad))
+    return Loaded(tuple(examples), tuple(replace(one, severity=Severity.WARNING) for one in bad))
 
 
 def questions_of(record: dict[str, Any], can_write: Callable[[str], bool] | None = None) -> list[tuple[str, str]]:
@@ -191,10 +195,13 @@ def _image_names(record: dict[str, Any]) -> list[str]:
     return names
 
 
-def _rest(bad: list[Diagnostic], path: Path) -> list[Diagnostic]:
-    if len(bad) <= _SHOWN:
-        return []
-    return [error("E0661", f"{path}: {len(bad) - _SHOWN} more bad lines", helps=("--skip-bad leaves them out",))]
+def _counted(bad: list[Diagnostic], path: Path) -> list[Diagnostic]:
+    """The first of them; behind the last how many there are, and what can be done."""
+    helps = ("--skip-bad leaves them out",)
+    if len(bad) > _SHOWN:
+        return [*bad[:_SHOWN], error("E0661", f"{path}: {len(bad) - _SHOWN} more bad lines", helps=helps)]
+    last, number = bad[-1], f"{len(bad)} bad line{'s' * (len(bad) != 1)} in {path}"
+    return [*bad[:-1], replace(last, notes=(*last.notes, number), helps=(*last.helps, *helps))]
 
 
 def _count(bad: list[Diagnostic]) -> tuple[str, ...]:

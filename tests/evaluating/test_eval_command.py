@@ -50,6 +50,7 @@ def test_it_prints_tables(out: Path) -> None:
     printed = (out / "printed").read_text(encoding="utf-8")
     assert re.search(r"fastv@192 +47.75 +47.75 ", printed)
     assert re.search(r"^ chance +50% +11% *$", printed, re.MULTILINE)
+    assert re.search(r"^Accuracy by chance 30\.6%, without the image \d+\.\d%\.$", printed, re.MULTILINE)
     assert re.search(r"fastv@16 +at least 18.88 of 144 on average: layer 0 takes in every token", printed)
 
 
@@ -77,6 +78,8 @@ def test_the_drawing_has_every_side_and_marks_cited_points(out: Path) -> None:
     wanted = [one for one in published() if one.method == "FastV" and one.tokens in (192, 16)]
     assert len(cited) == len(wanted) == 4
     assert all(title is not None and "published: FastV at 192 of 576" in (title.text or "") for title in cited)
+    floors = [line.attrib["y1"] for line in root.iter(f"{SVG}line") if line.attrib["class"] == "floor"]
+    assert len(floors) == 2, "blind and chance"
     assert "another model on other questions" in (out / "pareto.svg").read_text(encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eosdsl.diagnostics import SpecError
+from eosdsl.diagnostics import Severity, SpecError
 from eosdsl.tasks.jsonl import load_jsonl
 
 
@@ -82,6 +82,26 @@ def test_a_bad_line_is_named_and_skipped_only_when_asked(folder: Path, line: Any
     loaded = load_jsonl(path, skip_bad=True)
     assert len(loaded.examples) == 2
     assert [one.code for one in loaded.skipped] == [code]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_line_that_is_shown_is_the_bad_one(folder: Path, mark: str) -> None:
+    path = folder / "lines.jsonl"
+    bad = {**GOOD, "question": "wo ist der Bär?", "image": "lost.png"}
+    rows = [json.dumps({**GOOD, "question": "weiß?"}, ensure_ascii=False), "", json.dumps(bad, ensure_ascii=False)]
+    path.write_bytes((mark + "\r\n".join([*rows, '{"image": }', ""])).encode())
+    with pytest.raises(SpecError) as caught:
+        load_jsonl(path)
+    shown = str(caught.value)
+    assert "lost.png" in next(line for line in shown.splitlines() if line.startswith("3 | "))
+    carets = shown.splitlines()[shown.splitlines().index('4 | {"image": }') + 1]
+    assert carets.index("^") == len('4 | {"image": ')
+    assert "2 bad lines in" in shown and "--skip-bad leaves them out" in shown
+
+
+def test_what_was_skipped_is_a_warning(folder: Path) -> None:
+    loaded = load_jsonl(written(folder, GOOD, "{"), skip_bad=True)
+    assert [one.severity for one in loaded.skipped] == [Severity.WARNING]
 
 
 def test_an_answer_that_the_tokenizer_cannot_write(folder: Path) -> None:
