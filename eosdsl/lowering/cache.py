@@ -106,7 +106,7 @@ def prepare_cache(cache: Any, first: int, layers: int, *, slides: bool = False) 
     if cache is None:
         return
     refuse_cache(cache, slides=slides)
-    room = _room(cache) if isinstance(cache, StaticCache) else 0
+    room = _room(cache)
     for index in range(layers):
         if index == len(cache.layers):
             cache.layers.append(DynamicLayer())
@@ -132,9 +132,11 @@ def prepare_static(cache: Any, first: int, layers: int) -> None:
 
 
 def _room(cache: Any) -> int:
-    """Rows that a static cache was made for; layers that slide have no more than their window."""
+    """Rows that a static cache was made for, 0 for others; layers that slide have no more than their window."""
+    if not isinstance(cache, StaticCache):
+        return 0
     rooms = [layer.max_cache_len for layer in cache.layers if type(layer) is StaticLayer]
-    return max(rooms or [layer.max_cache_len for layer in cache.layers])
+    return max(rooms or [layer.max_cache_len for layer in cache.layers if isinstance(layer, StaticLayer)])
 
 
 def refuse_windows_only(cache: Any, window: int | None) -> None:

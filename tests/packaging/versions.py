@@ -33,6 +33,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "towers": ("tests/lowering/test_family_towers.py", "tests/lowering/test_image_encoders.py"),
     "identity, traps": ("tests/lowering/test_identity_and_detach.py", "tests/lowering/test_traps.py"),
     "generate, caches": ("tests/lowering/test_generation.py", "tests/lowering/test_static_cache.py"),
+    "windows, devices": ("tests/lowering/test_static_windows.py", "tests/lowering/test_several_devices.py"),
     "one graph, refusals": ("tests/lowering/test_one_graph.py", "tests/lowering/test_refusals.py"),
     "shipped configs": ("tests/models",),
     "folders, processors": ("tests/demo/test_family_folders.py", "tests/demo/test_processor_counts.py"),
