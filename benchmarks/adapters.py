@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recording import Bound, Results
+from timing import slope
 
 Adapter = Callable[[Mapping[str, Any], Mapping[str, Any]], Results]
 
@@ -26,9 +27,21 @@ def operators(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
         name: min(r["speedup"] for r in rows if r["case"] == name and r["batch"] == 8 and r["speedup"])
         for name in wanted
     }
+    moved: dict[str, list[float]] = {}
+    for row in rows:
+        if row["to_moves"]:
+            moved.setdefault(str(row["case"]), []).append(row["to_moves"])
     bounds = [
         Bound(f"as fast as a loop, 576 tokens, batch 8: {name}", times, "at least", 5.0)
         for name, times in slowest.items()
+    ]
+    bounds += [
+        Bound(f"time to gather and scatter_reduce alone, the slowest: {name}", max(times), "at most", 1.5)
+        for name, times in moved.items()
+    ]
+    bounds += [
+        Bound(f"growth of memory with tokens (1 is linear): {name}", grown, "at most", 1.1)
+        for name, grown in data["memory_growth"].items()
     ]
     told = {**settings, "threads": data["threads"], "dtype": "float32", "seed": 0}
     return Results("operators", told, rows, bounds)
@@ -46,12 +59,17 @@ def language(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
         }
         for row in data["rows"]
     ]
-    clean = [row for row in rows if row["case"] == "clean" and row["statements"] >= 100]
-    grows = max(row["each_us"] for row in clean) / min(row["each_us"] for row in clean) if clean else 1.0
+    many = [row for row in rows if row["statements"] >= 10]
+    kinds = {
+        kind: slope(*zip(*((row["statements"], row["check_s"]) for row in many if row["case"] == kind), strict=True))
+        for kind in dict.fromkeys(row["case"] for row in many)
+    }
+    longest = max(row["statements"] for row in rows)
     bounds = [
-        Bound("the slowest check to lark's parse", max(row["ratio"] for row in data["rows"]), "at most", 2.0),
-        Bound("time a statement, from 100 statements on: most to least", grows, "at most", 1.5),
+        Bound(f"growth of checking from 10 to {longest:,} statements (1 is linear): {kind}", grown, "at most", 1.1)
+        for kind, grown in kinds.items()
     ]
+    bounds.append(Bound("the slowest check to lark's parse", max(row["ratio"] for row in data["rows"]), "at most", 2.0))
     return Results("language", {**settings, "threads": 1, "dtype": "-", "seed": 0}, rows, bounds)
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/operators.py [--quick] [--device cpu|cuda] [--width 1024] [--json FILE]
 
+How memory grows with the number of tokens is counted besides, in bytes of tensors, with as many tokens kept.
 Matching and merging are also held against moving the rows alone: gather and scatter_reduce, where everything goes being
 known already. Matching is by keys of 64 features, the mean over heads, as ToMe does it.
 
@@ -14,16 +15,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from meter import Meter
+from timing import clock
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -182,17 +185,10 @@ def measured(operator: Operator, hidden: Tensor, kept: int, repeats: int) -> tup
         made = operator(hidden, kept)
     times: list[float] = []
     for _ in range(repeats):
-        synchronise(hidden.device)
-        start = time.perf_counter()
+        start = clock()
         operator(hidden, kept)
-        synchronise(hidden.device)
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (clock() - start))
     return made, statistics.median(times), peak.mib
-
-
-def synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 class Peak:
@@ -257,6 +253,29 @@ def run(name: str, hidden: Tensor, kept: int, *, repeats: int, with_loop: bool) 
     return Row(name, batch, tokens, kept, ours_ms, loop_ms, ours_mib, loop_mib, moves_ms)
 
 
+def growth_of_memory(name: str, short: int = 1152, kept: int = 64) -> float:
+    """How bytes held grow from so many tokens to twice as many, `kept` of them staying: the exponent, 1 is linear."""
+
+    def held(tokens: int) -> int:
+        hidden = torch.randn(1, tokens, 128, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad(), Meter() as meter:
+            CASES[name][0](hidden, tokens - kept if name == "matching" else kept)
+        return meter.most
+
+    return math.log2(held(2 * short) / held(short))
+
+
+def sizes_of(chosen: argparse.Namespace) -> list[tuple[int, int, int]]:
+    """(tokens, batch, kept) of all that is measured."""
+    if chosen.tiny:
+        return [(144, batch, 16) for batch in (1, 8)]
+    long = [(2880, 1, 64)] if chosen.quick else [(2880, batch, kept) for batch in (1, 8) for kept in (64, 192)]
+    every = [(576, batch, kept) for batch in (1, 8) for kept in (64, 192)] + long
+    if chosen.tokens:
+        every = [(tokens, batch, kept) for tokens in chosen.tokens for batch in (1, 8) for kept in (64, 192)]
+    return every
+
+
 def show(row: Row) -> str:
     empty = " " * 30
     loop = (
@@ -269,33 +288,34 @@ def show(row: Row) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Operators against loops: time and peak memory.")
-    parser.add_argument("--quick", action="store_true", help="576 tokens only")
+    parser.add_argument("--quick", action="store_true", help="576 tokens, and 2880 once: a minute")
+    parser.add_argument("--tiny", action="store_true", help="everything once and small")
     parser.add_argument("--tokens", type=int, nargs="+", help="these numbers of tokens")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument(
         "--longest-loop", type=int, default=8 * 2880, help="no loop over more tokens (batch x N) than this"
     )
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    device = torch.device(chosen.device)
+    device, width = torch.device(chosen.device), 16 if chosen.tiny else chosen.width
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     if device.type == "cuda":
         print(torch.cuda.get_device_name(device))
-    print(f"width {chosen.width}, float32, on {device}; times are medians\n")
+    print(f"width {width}, float32, on {device}; times are medians\n")
     print("operator       batch tokens  kept    ours ms  peak MiB    loop ms  speed-up  peak MiB   moves ms   ours")
     rows: list[Row] = []
-    for tokens in chosen.tokens or ((576,) if chosen.quick else (576, 2880)):
-        for batch in (1, 8):
-            hidden = torch.randn(batch, tokens, chosen.width, generator=torch.Generator().manual_seed(0)).to(device)
-            for kept in (64, 192):
-                for name in CASES:
-                    with_loop = batch * tokens <= chosen.longest_loop
-                    rows.append(run(name, hidden, kept, repeats=3, with_loop=with_loop))
-                    print(show(rows[-1]), flush=True)
+    for tokens, batch, kept in sizes_of(chosen):
+        hidden = torch.randn(batch, tokens, width, generator=torch.Generator().manual_seed(0)).to(device)
+        for name in CASES:
+            rows.append(run(name, hidden, kept, repeats=3, with_loop=batch * tokens <= chosen.longest_loop))
+            print(show(rows[-1]), flush=True)
+    grows = {name: growth_of_memory(name) for name in CASES}
+    print("\nmemory with tokens, exponent: " + ", ".join(f"{name} {value:.2f}" for name, value in grows.items()))
     if chosen.json:
-        about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(device)}
-        chosen.json.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+        about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(device), "width": width}
+        data = {**about, "rows": [asdict(row) for row in rows], "memory_growth": grows}
+        chosen.json.write_text(json.dumps(data, indent=1) + "\n")
     return 0
 
 

@@ -112,8 +112,12 @@ def main(words: Sequence[str] | None = None) -> int:
         )
     slower = [Bound(f"time to ours: {row['case']}", row["to_ours"].median, "at least", 1.0) for row in rows[1:]]
     slower[1] = Bound(slower[1].what, slower[1].found, "at least", 1.1)
-    right = Bound("sequences of a padded batch that are right: eosdsl", rows[0]["right"], "at least", BATCH)
-    write(Results(NAME, {**settings(given), "shape": vars(shape), "spec": SPEC}, rows, [*slower, right]), given.out)
+    others = max(row["right"] for row in rows[1:])
+    right = [
+        Bound("sequences of a padded batch that are right: eosdsl", rows[0]["right"], "at least", BATCH),
+        Bound("sequences of a padded batch that are right: any other", others, "at most", BATCH - 1),
+    ]
+    write(Results(NAME, {**settings(given), "shape": vars(shape), "spec": SPEC}, rows, [*slower, *right]), given.out)
     return 0
 
 

@@ -14,7 +14,7 @@ import adapters
 import pytest
 import torch
 from bench import RUNS, Run
-from page import SECTIONS, page
+from page import POINTS, SECTIONS, page
 from recording import read, write
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -64,8 +64,10 @@ OWN: dict[str, Any] = {
         "rows": [
             {"operator": name, "batch": 8, "tokens": 576, "kept": 64, "ours_ms": 1.0, "loop_ms": loop, "ours_mib": 1.0}
             | {"loop_mib": 2.0}
+            | ({"moves_ms": 0.5} if name == "merging" else {})
             for name, loop in (("max-min", 6.0), ("dpp", 4.0), ("density peaks", 9.0), ("merging", None))
         ],
+        "memory_growth": {"max-min": 1.01, "dpp": 2.0},
     },
     "language": {
         "rows": [
@@ -80,10 +82,18 @@ OWN: dict[str, Any] = {
 def test_other_formats_are_taken_into_the_one(name: str, tmp_path: Path) -> None:
     results = adapters.ADAPTERS[name](json.loads(json.dumps(OWN[name])), {"words": "--quick"})
     write(results, tmp_path / f"{name}.json")
-    assert page(tmp_path).count("\n| ") == len(results.rows) + 1
-    met = {bound.what: bound.met for bound in results.bounds}
-    if name == "operators":
-        assert [*met.values()] == [True, False, True]
+    tables = page(tmp_path).count("\n| ")
+    assert tables == 1 + len(POINTS) + 1 + len(results.rows) + 1 + len(results.bounds)
+    met = [bound.met for bound in results.bounds]
+    wanted = [True, False, True, False, True, False] if name == "operators" else [True, True]
+    assert met == wanted
+
+
+def test_the_page_says_of_every_point_how_many_bounds_are_met(tmp_path: Path) -> None:
+    write(adapters.operators(OWN["operators"], {"words": "--quick"}), tmp_path / "operators.json")
+    (line,) = [one for one in page(tmp_path).splitlines() if one.startswith("| Operators |")]
+    assert line.startswith("| Operators | 3 of 6 | as fast as a loop, 576 tokens, batch 8: dpp: 4, at least 5; ")
+    assert {name for names in POINTS.values() for name in names} == {section.name for section in SECTIONS}
 
 
 def test_every_run_has_a_section_and_the_committed_page_is_what_the_data_say() -> None:
