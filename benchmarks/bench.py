@@ -45,13 +45,13 @@ RUNS = (
     Run("peers", "peers.py", ("--rounds", "5")),
     Run("decode", "decode.py", ("--rounds", "4"), ("--tiny", "--backend", "eager")),
     Run("compiling", "compiling.py", ("--rounds", "5")),
-    Run("latency", "latency.py", ("--rounds", "4")),
+    Run("latency", "latency.py", ("--rounds", "3")),
     Run("operators", "operators.py", ("--quick",), ("--tiny",), "--json"),
     Run("language", "language.py", ("--quick",), ("--tiny",), "--json"),
     Run(
         "search",
         "search.py",
-        ("--rounds", "3", "--part", "step", "--part", "sites", "--part", "tokens", "--short"),
+        ("--rounds", "2", "--part", "step", "--part", "sites", "--part", "tokens", "--short"),
         ("--tiny", "--part", "step", "--part", "sites", "--part", "tokens"),
         half=False,  # its models are small, whatever the size
     ),
