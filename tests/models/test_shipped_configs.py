@@ -107,7 +107,7 @@ def test_the_model_it_builds_has_the_published_size_and_the_parts_that_the_profi
 
 @pytest.mark.parametrize(
     ("name", "millions"),
-    # as timm's and OpenCLIP's tables have them, without OpenCLIP's projection of 1,024 by 768
+    # sizes as they are commonly quoted (timm, OpenCLIP less its projection of 1,024 by 768); not looked up
     [("vit-b-16", 86.57), ("clip-vit-l-14-336", 304.29 - 0.786), ("siglip-so400m", 428.23), ("dinov2-b", 86.58)],
 )
 def test_the_encoder_it_builds_has_the_published_size(name: str, millions: float) -> None:

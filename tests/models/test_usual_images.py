@@ -1,6 +1,7 @@
 """What the plan takes for an image, against what transformers' own processors make of one of that size.
 
-The settings are those that the checkpoints' `preprocessor_config.json` have.
+Settings are the models' configs where they say so, otherwise the processors' defaults and sizes as they are known; the
+checkpoints' `preprocessor_config.json` were out of reach and have not been read.
 """
 
 from __future__ import annotations
