@@ -65,7 +65,7 @@ golden: $(READY) ## check the operators against reference tensors: make golden D
 
 # On a GPU: make bench SIZE=7b
 SIZE ?= small
-bench: $(READY) ## measure speed against the limit, other ways, loops and lark in ten minutes: docs/performance.md
+bench: $(READY) ## measure speed against the limit, other ways, loops and lark in fourteen minutes: docs/performance.md
 	$(PY) benchmarks/bench.py --size $(SIZE)
 	$(PY) benchmarks/page.py
 

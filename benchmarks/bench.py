@@ -1,6 +1,6 @@
 """All benchmarks, one after the other, and the page that is made of what they find.
 
-python benchmarks/bench.py                     ten minutes on two free cores; `make bench`
+python benchmarks/bench.py                     fourteen minutes on two free cores; `make bench`
 python benchmarks/bench.py --only prefill      one of them
 python benchmarks/bench.py --size 7b           on a GPU: the shape of LLaVA-1.5-7B, random weights
 python benchmarks/bench.py --tiny --out FOLDER everything once and small: a look whether it runs
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """A script with what it is told in the ten minutes; `own`: how one says where results go that adapters read.
+    """A script with what it is told in `make bench`; `own`: how one says where results go that adapters read.
 
     `half`: on a GPU, at the size of 7B, it runs in bfloat16, as such models do.
     """

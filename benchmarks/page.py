@@ -25,8 +25,8 @@ All sides of a table were run in one process, in turns; a ratio is the median of
 brackets. Times of a processor's one thread are its own time, so that other work of the machine does not count.
 Weights are random: what is computed is of no meaning, and how long it takes is the same.
 
-`make bench` measures everything again in about ten minutes; on a GPU, `python benchmarks/bench.py --size 7b` does so
-at the shape of LLaVA-1.5-7B. What was to be reached stands under every table, beside what was found; of all:
+`make bench` measures everything again in about fourteen minutes; on a GPU, `python benchmarks/bench.py --size 7b`
+does so at the shape of LLaVA-1.5-7B. What was to be reached stands under every table, beside what was found; of all:
 """
 POINTS: Mapping[str, tuple[str, ...]] = {
     "Against the limit": ("prefill", "prefill_bfloat16"),
