@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from compiled_decoding import counted_graphs
 from test_batches import MIXED, SPECS, UNIFORM, logits
 from test_fastv_reference import FORCED, steps
 from tiny_models import LAST, Prompt, batch, call, program, prompt, ratio, step, tiny_llava
-from transformers import CompileConfig, StaticCache
+from transformers import StaticCache
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import Step
@@ -115,15 +116,7 @@ def test_decoding_is_one_compiled_graph() -> None:
     """Inside `generate`, over several steps and calls; and the graphs of the bare model are not mixed up with it."""
     torch.compiler.reset()
     model, p = tiny_llava(kv_heads=2), batch(UNIFORM)
-    graphs: list[Any] = []
-
-    def count(graph: Any, _: Any) -> Any:
-        graphs.append(graph)
-        return graph
-
-    everywhere = CompileConfig(backend=count, mode=None, fullgraph=True)  # pyright: ignore[reportArgumentType]
-    vars(everywhere)["_compile_all_devices"] = True
-    compiled_decoding: Any = {"cache_implementation": "static", "compile_config": everywhere}
+    graphs, compiled_decoding = counted_graphs()
     full = logits(model, p)
     torch.testing.assert_close(logits(model, p, **compiled_decoding), full, atol=1e-4, rtol=1e-4)
     assert len(graphs) == 1

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from compiled_decoding import counted_graphs
 from every_family import FAMILIES
 from families import batch
 from test_family_laws import SPECS, fitting, logits
-from transformers import CompileConfig, StaticCache
+from transformers import StaticCache
 
 import eosdsl
 from eosdsl.diagnostics import SpecError
@@ -97,19 +98,12 @@ def test_turns_on_it() -> None:
 @pytest.mark.parametrize("name", ["gemma3", pytest.param("paligemma", marks=pytest.mark.slow)])
 def test_decoding_is_one_compiled_graph(name: str) -> None:
     torch.compiler.reset()
-    graphs: list[Any] = []
-
-    def count(graph: Any, _: Any) -> Any:
-        graphs.append(graph)
-        return graph
-
-    everywhere = CompileConfig(backend=count, mode=None, fullgraph=True)  # pyright: ignore[reportArgumentType]
-    vars(everywhere)["_compile_all_devices"] = True
+    graphs, compiled_decoding = counted_graphs()
     together = prompts(name)
     with eosdsl.compile(SPECS[1], built(name)) as compiled:
         expected = logits(compiled, together, **LONG)
         for _ in range(2):
-            found = logits(compiled, together, cache_implementation="static", compile_config=everywhere, **LONG)
+            found = logits(compiled, together, **compiled_decoding, **LONG)
             torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-4)
     assert len(graphs) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from test_derive import FakeJudge, changed, genome, members
@@ -13,6 +14,17 @@ from eosdsl.searching.judge import Verdict
 from eosdsl.searching.refine import SCREEN, fitted, neighbours, refined
 
 WIDE = 1000
+
+
+@dataclass
+class Counting(FakeJudge):
+    """Keeps the largest share of the questions that each text was asked."""
+
+    asked: dict[str, float] = field(default_factory=dict[str, float])
+
+    def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
+        self.asked[spell(program)] = max(self.asked.get(spell(program), 0.0), share)
+        return super().verdict(program, share)
 
 
 def test_neighbours_differ_in_one_thing_and_can_be_made_to_fit() -> None:
@@ -51,32 +63,18 @@ def test_no_more_members_are_tried_than_allowed() -> None:
     start = fitted(changed(genome(own, layer1=True), budget=0.2), own)
     assert start is not None
 
-    asked: dict[str, float] = {}
-
-    class Counting(FakeJudge):
-        def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
-            asked[spell(program)] = max(asked.get(spell(program), 0.0), share)
-            return super().verdict(program, share)
-
     judge: Any = Counting()
     refined(start, own, judge, 3)
-    assert sum(asked.values()) == 4, "the member itself, and three others"
+    assert sum(judge.asked.values()) == 4, "the member itself, and three others"
 
 
 def test_what_is_worse_on_a_part_of_the_questions_is_not_asked_the_others() -> None:
     own = members()
     start = fitted(changed(genome(own, layer1=True), budget=0.2), own)
     assert start is not None
-    asked: dict[str, float] = {}
-
-    class Counting(FakeJudge):
-        def verdict(self, program: DiscreteProgram, share: float = 1.0) -> Verdict:
-            asked[spell(program)] = max(asked.get(spell(program), 0.0), share)
-            return super().verdict(program, share)
-
     judge: Any = Counting({f"at layer {other}": 0.5 for other in (0, 2, 3, 4, 5)})
     refined(start, own, judge, WIDE)
-    moved = [share for text, share in asked.items() if "at layer 1:" not in text and "at layer 1 " not in text]
+    moved = [share for text, share in judge.asked.items() if "at layer 1:" not in text and "at layer 1 " not in text]
     assert moved and set(moved) == {SCREEN}
 
 
