@@ -22,9 +22,9 @@ def test_a_profile_knows_its_model_and_predicts_plans(tmp_path: Path) -> None:
     assert (made.layers, made.width) == (8, 128) and len(made.table) >= 5 and len(made.trials) == len(TRIALS)
     assert min(made.curve) >= 0 and made.rest >= 0 and made.site >= 0
     assert all(trial.measured > 0 and trial.predicted > 0 for trial in made.trials)
-    assert all(0 < trial.predicted_share < 1 and trial.measured_share > 0 for trial in made.trials)
-    shares = [trial.predicted_share for trial in made.trials]
-    assert min(shares) == shares[-1], "the least is left where most is given up in front of every layer"
+    full = [trial.predicted / trial.predicted_share for trial in made.trials]
+    assert full == pytest.approx([full[0]] * len(full)), "shares are of one full prefill, whatever the clock said"
+    assert all(trial.measured_share > 0 for trial in made.trials)
     path = tmp_path / "profile.json"
     path.write_text(made.model_dump_json())
     assert read_profile(path) == made
