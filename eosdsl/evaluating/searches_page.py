@@ -64,8 +64,7 @@ def _head(data: Mapping[str, Any]) -> Iterator[str]:
         f"{origin['transformers']}; weights {settings['weights']}. Data: [data/searches.json](data/searches.json). "
         "Seconds are by the clock of a machine that other work was sharing, and that stood still at times. These are "
         "results on a small world and a small model; they say how searches and methods compare here, and nothing "
-        "about "
-        "large models."
+        "about large models."
     )
 
 
@@ -120,8 +119,7 @@ def _verdicts(data: Mapping[str, Any]) -> Iterator[str]:
             said.append(
                 f"{ahead:+.1f} against `{best['method']}` ({wanted:+g} asked for: "
                 f"{'met' if ahead >= wanted else '**not met**'}; clearly ahead with {above} of {len(rows)} seeds, "
-                "clearly "
-                f"behind with {under})"
+                f"clearly behind with {under})"
             )
         seeds = f"mean of {len(rows)} seeds" if len(rows) > 1 else "one seed"
         yield f"- **{_label(budget, data)}** ({seeds}): {'; '.join(said)}."
@@ -138,10 +136,9 @@ def _rivals(data: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "The same space, the same derivation, as many passes of the model: a step over B questions counts 4B "
-        "(forward, "
-        "backward, and the unreduced model), a member that is tried on 32 questions counts 32; what the gradient's "
-        "search may spend on trying neighbours while it derives the others may spend on members. Accuracy on the "
-        "test questions."
+        "(forward, backward, and the unreduced model), a member that is tried on 32 questions counts 32; what "
+        "the gradient's search may spend on trying neighbours while it derives the others may spend on members. "
+        "Accuracy on the test questions."
     )
     yield ""
     budgets = _budgets(data)

@@ -65,12 +65,16 @@ class Members:
 
     def scaled(self, genome: Genome, names: Iterator[str] | list[str], factor: float) -> Genome:
         """With these budgets multiplied, within their bounds."""
-        changes: dict[str, Gene] = {}
+        values: dict[str, float] = {}
         for name in names:
             low, high = self.space.point(name).bounds
-            value = min(max(float(genome[name]) * factor, low), high)
-            changes[name] = round(value) if self.space.point(name).kind == "count" else value
-        return self.rounded(genome, changes)
+            values[name] = min(max(float(genome[name]) * factor, low), high)
+        return self._with(genome, values)
+
+    def _with(self, genome: Genome, values: Mapping[str, float]) -> Genome:
+        """With these budgets, whole where they are counts."""
+        counts = {name for name in values if self.space.point(name).kind == "count"}
+        return self.rounded(genome, {name: round(at) if name in counts else at for name, at in values.items()})
 
     def rounded(self, genome: Genome, changes: Mapping[str, Gene]) -> Genome:
         """With some values changed, as the space writes them."""
@@ -87,7 +91,7 @@ class Members:
 
     def lifted(self, genome: Genome, names: list[str]) -> Genome | None:
         """With these budgets raised together by the least that meets the constraints, None where nothing does."""
-        best = self._raised_fully(genome, names)
+        best = self._with(genome, {name: self.space.point(name).bounds[1] for name in names})
         if not names or self.excess(best) > 0:
             return None
         low, high = 0.0, 1.0
@@ -100,21 +104,10 @@ class Members:
                 high = middle
         return self._towards(genome, best, names, high)
 
-    def _raised_fully(self, genome: Genome, names: list[str]) -> Genome:
-        """With these budgets at their upper bounds."""
-        changes: dict[str, Gene] = {}
-        for name in names:
-            highest = self.space.point(name).bounds[1]
-            changes[name] = round(highest) if self.space.point(name).kind == "count" else highest
-        return self.rounded(genome, changes)
-
     def _towards(self, genome: Genome, other: Genome, names: list[str], part: float) -> Genome:
         """With these budgets so far on the way to those of another member."""
-        changes: dict[str, Gene] = {}
-        for name in names:
-            value = float(genome[name]) + part * (float(other[name]) - float(genome[name]))
-            changes[name] = round(value) if self.space.point(name).kind == "count" else value
-        return self.rounded(genome, changes)
+        start, end = ({name: float(one[name]) for name in names} for one in (genome, other))
+        return self._with(genome, {name: start[name] + part * (end[name] - start[name]) for name in names})
 
     def _between(self, genome: Genome, names: list[str], low: float, high: float) -> Genome | None:
         """The largest factor between `low` and `high` with which the constraints hold, by halving."""
