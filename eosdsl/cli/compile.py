@@ -18,6 +18,7 @@ from eosdsl.cli.options import (
     ColorMode,
     Device,
     Dtype,
+    Learned,
     Quiet,
     Settings,
     Spec,
@@ -36,6 +37,7 @@ eosdsl compile fastv.eos --model llava --out fastv-7b         LLaVA-1.5-7B from 
 eosdsl compile fastv.eos --model ./my-llava --out fastv-mine  a model folder, with its weights
 eosdsl compile fastv.eos --model llava --set budget=64        a param overridden
 eosdsl compile fastv.eos --model ./my-llava --emit onnx       prefill for onnxruntime too; torch-export, vllm
+eosdsl compile mine.eos --model ./my-llava --learned mine-1   with the numbers that a compiled operator learned
 """
 
 
@@ -60,6 +62,7 @@ def command(
     ] = None,
     dtype: Dtype = None,
     device: Device = None,
+    learned: Learned = None,
     emit: Annotated[
         list[Emitted] | None,
         typer.Option("--emit", help="Also write it in this form into the folder; repeatable.", show_default=False),
@@ -80,7 +83,8 @@ def command(
     source = spec_source(spec, stdin_filename)
     settings = settings_of(set_)
     warnings = warnings_of(source, model, settings, allow_outside=allow_outside)
-    compiled = _compiled(source, settings, allow_outside, model, dtype, device)
+    compiled = _compiled(source, settings, allow_outside, model, dtype, device, learned)
+    warnings += compiled.warnings
     folder = (
         Path(out) if out is not None else Path(f"{compiled.program.name}-{Path(compiled.schedule.model.name).name}")
     )
@@ -118,6 +122,7 @@ def _compiled(
     model: str,
     dtype: str | None,
     device: str | None,
+    learned: str | None,
 ) -> Compiled:
     from eosdsl.ir.nodes import RelaxedProgram
     from eosdsl.lowering.compile import compile_program, refuse_space
@@ -127,7 +132,7 @@ def _compiled(
     if isinstance(program, RelaxedProgram):
         refuse_space(program, source)
     try:
-        return compile_program(program, model, source=source, dtype=dtype, device=device)
+        return compile_program(program, model, source=source, dtype=dtype, device=device, learned=learned)
     except SpecError as problem:
         raise SpecError(problem.diagnostics, problem.source or source) from problem
 

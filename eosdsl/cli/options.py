@@ -49,6 +49,15 @@ AllowOutside = Annotated[
 Dtype = Annotated[
     str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as saved.", show_default=False)
 ]
+Learned = Annotated[
+    str | None,
+    typer.Option(
+        "--learned",
+        metavar="PATH",
+        help="Numbers of learned scores: a safetensors file, or the folder of a compiled operator.",
+        show_default=False,
+    ),
+]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:0; cpu.", show_default=False)]
 Model = Annotated[
     str | None,

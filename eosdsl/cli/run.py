@@ -18,6 +18,7 @@ from eosdsl.cli.options import (
     ColorMode,
     Device,
     Dtype,
+    Learned,
     Quiet,
     Settings,
     Spec,
@@ -59,6 +60,7 @@ def command(
     ] = None,
     dtype: Dtype = None,
     device: Device = None,
+    learned: Learned = None,
     set_: Settings = None,
     allow_outside: AllowOutside = False,
     output_format: Annotated[RunFormat, typer.Option("--output-format", help="How it is printed.")] = RunFormat.TEXT,
@@ -77,7 +79,8 @@ def command(
     warnings = warnings_of(source, model, settings, allow_outside=allow_outside)
     question = Question(prompt, tuple(Path(one) for one in image), max_new_tokens, rounds)
     with progress_bar(steps_of(rounds), shown=not quiet and sys.stderr.isatty()) as progress:
-        comparison = _ask(source, settings, allow_outside, model, question, overlay, dtype, device, progress)
+        comparison = _ask(source, settings, allow_outside, model, question, overlay, dtype, device, learned, progress)
+    warnings += list(comparison.warnings)
     say(_report(comparison, model, output_format, color))
     if warnings and not quiet:
         complain(warnings, source, color)
@@ -94,13 +97,14 @@ def _ask(
     overlay: str | None,
     dtype: str | None,
     device: str | None,
+    learned: str | None,
     progress: Progress,
 ) -> Comparison:
     from eosdsl.parsing import parse_source
 
     program = parse_source(source, settings=settings, allow_outside=allow_outside)
     try:
-        candidate = Candidate(program, Path(overlay) if overlay else None)
+        candidate = Candidate(program, Path(overlay) if overlay else None, learned)
         return ask_all(model, question, [candidate], dtype=dtype, device=device, progress=progress)[0]
     except SpecError as problem:
         raise SpecError(problem.diagnostics, problem.source or source) from problem

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from eosdsl.cost.account import Macs, full_cost, schedule_cost
 from eosdsl.cost.expect import check_expectations, predicted
 from eosdsl.cost.latency import LatencyProfile
+from eosdsl.cost.learned import asked_by, learned_parameters
 from eosdsl.cost.speedup import bound
 from eosdsl.diagnostics import SpecError, error
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
@@ -69,6 +70,8 @@ class Plan(BaseModel):
     reads_text: bool
     """Whether the result depends on the question, so that it cannot be cached across questions."""
     convention: str
+    learned_parameters: int = 0
+    """Numbers that learned scores carry, beside the model's."""
     milliseconds: float | None = None
     """Prefill as a machine's profile predicts it, None without one; `full_milliseconds` likewise, without reduction."""
     full_milliseconds: float | None = None
@@ -224,6 +227,7 @@ def plan_schedule(
             images=f"{images} image{'s' * (images != 1)} of {known.visual_tokens} {seen}",
             bytes=known.dtype_bytes,
         ),
+        learned_parameters=learned_parameters(asked_by(schedule)),
         milliseconds=milliseconds,
         full_milliseconds=full_milliseconds,
     )

@@ -1,4 +1,6 @@
-"""A compiled operator as a folder: the spec, what it was made for, its plan, and its graph to read. No weights."""
+"""A compiled operator as a folder: the spec, what it was made for, its plan, its graph to read, and what it learned.
+No weights of the model.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,7 @@ from eosdsl.lowering.anatomy import whole_model
 from eosdsl.lowering.artefact_hub import fetch
 from eosdsl.lowering.card import model_card
 from eosdsl.lowering.compile import Compiled, compile
+from eosdsl.lowering.learned import TENSORS, read_tensors, tensor_bytes
 from eosdsl.lowering.loading import load_model
 from eosdsl.lowering.python_text import graph_text
 from eosdsl.lowering.refusals import refuse
@@ -88,24 +91,26 @@ def save(
         results=results,
         versions=versions,
     )
-    files = {
+    texts = {
         OPERATOR: spec,
         "plan.json": compiled.plan.to_json(),
         "graph.py": graph_text(compiled.lowered, schedule),
         CARD: card,
         **({} if results is None else {"results.json": _json(results)}),
     }
+    learned = tensor_bytes(compiled.learned)
+    files = {name: text.encode() for name, text in texts.items()} | ({} if learned is None else {TENSORS: learned})
     config = Artefact(
         program=compiled.program.name,
         family=schedule.model.family,
         base_model=schedule.model.name,
         facts=schedule.model,
         versions=versions,
-        sha256={name: _sha256(text.encode()) for name, text in files.items() if name != CARD},
+        sha256={name: _sha256(data) for name, data in files.items() if name != CARD},
     )
     with folder_in_one_piece(folder, replaces=CONFIG) as unfinished:
-        for name, text in files.items():
-            (unfinished / name).write_bytes(text.encode())
+        for name, data in files.items():
+            (unfinished / name).write_bytes(data)
         (unfinished / CONFIG).write_bytes((config.model_dump_json(indent=2) + "\n").encode())
         for name, write in (others or {}).items():
             write(unfinished / name)
@@ -130,19 +135,21 @@ def load(
 
     Raises:
         SpecError: E0657 where a hub id is out of reach; E0652 to E0655 where the folder is not whole, was changed, or
-            is of a newer format; E0656 where it was made for another kind of model; whatever `compile` raises.
+            is of a newer format; E0656 where it was made for another kind of model; E0459 where its learned tensors
+            are not those of its spec; whatever `compile` raises.
     """
     path = Path(folder)
     if not path.exists() and is_hub_id(os.fspath(folder)):
         path = fetch(os.fspath(folder), revision=revision, token=token)
     config = read_config(path)
-    texts = {name: _checked(path, name, digest) for name, digest in config.sha256.items()}
+    files = {name: _checked(path, name, digest) for name, digest in config.sha256.items()}
     loaded = model if isinstance(model, nn.Module) else load_model(model, dtype=dtype, device=device)
     _refuse_other_model(config, facts(whole_model(loaded)))
-    source = SourceFile(str(path / OPERATOR), texts[OPERATOR].decode(), path / OPERATOR)
+    source = SourceFile(str(path / OPERATOR), files[OPERATOR].decode(), path / OPERATOR)
     program = parse_source(source)
     assert isinstance(program, DiscreteProgram), "only operators are compiled"
-    return compile(program, loaded)
+    learned = read_tensors(files[TENSORS], str(path / TENSORS)) if TENSORS in files else {}
+    return compile(program, loaded, learned=learned)
 
 
 def read_config(folder: Path) -> Artefact:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from eosdsl.lowering.refusals import refuse
 
-FILES = ("README.md", "eos_config.json", "graph.py", "operator.eos", "plan.json", "results.json")
+FILES = (
+    "README.md",
+    "eos_config.json",
+    "graph.py",
+    "operator.eos",
+    "operator.safetensors",
+    "plan.json",
+    "results.json",
+)
 """What an artefact may hold; nothing else is pushed or fetched."""
 
 

@@ -50,8 +50,9 @@ class Lowered:
     reads_grid: bool = False
 
 
-def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower]) -> Lowered:
-    """Lower a schedule for a model; `find_tower` is called where something is reduced in the vision tower.
+def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower], networks: nn.ModuleDict) -> Lowered:
+    """Lower a schedule for a model; `find_tower` is called where something is reduced in the vision tower; `networks`:
+    of all learned scores.
 
     Raises:
         SpecError: E0433, E0436 to E0439, E0442 where a schedule asks for what cannot be lowered for a model.
@@ -60,8 +61,8 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     sites = effective(schedule.reductions)
     in_tower = [site for site in sites if site.site.stream != "decoder"]
     in_decoder = [site for site in sites if site.site.stream == "decoder"]
-    lowered_tower = _lower_tower(schedule, in_tower, find_tower()) if in_tower else None
-    placed = place_in_decoder(schedule, in_decoder, in_tower, anatomy)
+    lowered_tower = _lower_tower(schedule, in_tower, find_tower(), networks) if in_tower else None
+    placed = place_in_decoder(schedule, in_decoder, in_tower, anatomy, networks)
     trunk = decoder_trunk(anatomy.layers, anatomy.norm, schedule.model.decoder.late_layers, anatomy.attending)
     graph = insert_into_decoder(trace(trunk), placed, anatomy.attending)
     split = [anatomy.layers[index] for index in _in_halves(graph)]
@@ -72,11 +73,11 @@ def build(schedule: Schedule, anatomy: Anatomy, find_tower: Callable[[], Tower])
     return Lowered(graph, first, counting(schedule), lowered_tower, tuple(split), anatomy.attending, reads_grid)
 
 
-def build_encoder(schedule: Schedule, tower: Tower) -> Lowered:
+def build_encoder(schedule: Schedule, tower: Tower, networks: nn.ModuleDict) -> Lowered:
     """Lower a schedule for an image encoder that stands alone. Raises SpecError as `build` does."""
     refuse_model(schedule.model)
     sites = effective(schedule.reductions)
-    graph = _lower_tower(schedule, sites, tower).graph
+    graph = _lower_tower(schedule, sites, tower, networks).graph
     split = tuple(tower.layers[index] for index in _in_halves(graph))
     return Lowered(graph, None, counting(schedule), None, split)
 
@@ -95,8 +96,10 @@ def effective(reductions: Sequence[SiteReduction]) -> list[SiteReduction]:
     return kept
 
 
-def _lower_tower(schedule: Schedule, sites: Sequence[SiteReduction], tower: Tower) -> LoweredTower:
-    inside, output = place_in_tower(schedule, sites, tower)
+def _lower_tower(
+    schedule: Schedule, sites: Sequence[SiteReduction], tower: Tower, networks: nn.ModuleDict
+) -> LoweredTower:
+    inside, output = place_in_tower(schedule, sites, tower, networks)
     features = FeaturesAt(tower.feature_layer, output, tower.reads)
     graph = insert_into_tower(trace(TowerTrunk(tower.layers)), inside, features)
     return LoweredTower(graph, tower, counting(schedule)(schedule.model.visual_tokens, ()))

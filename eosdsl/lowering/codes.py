@@ -135,6 +135,23 @@ CODES: dict[str, tuple[str, str]] = {
         "vision tower and other families are refused, and so is an operator that the target format lacks: the message "
         "names it. What was written is run and compared before it takes its place.\n",
     ),
+    "E0459": (
+        "the learned numbers do not fit the operator",
+        "Learned scores are computed by small networks, one for every site that asks, and a compiled operator carries "
+        "their numbers in `operator.safetensors`. What was given is no safetensors file, is cut off, lacks a tensor, "
+        "has one too many or one of another shape, or holds what is not a finite number. Only safetensors are read: a "
+        "pickle could run code. `compiled.learned.state_dict()` shows names and shapes; a name is the site, a colon, "
+        "and the name in the spec: `encoder_layer_3:predictor.in_conv.1.weight`.\n",
+    ),
+    "W0459": (
+        "learned scores have not been trained",
+        "The spec chooses tokens by `learned(...)`, and nobody has said with which numbers: those that were drawn "
+        "choose no better than chance. Train `compiled.learned` with the model frozen, or give its numbers:\n"
+        "\n"
+        "```python\n"
+        'eosdsl.compile(program, model, learned="operator.safetensors")\n'
+        "```\n",
+    ),
     "E0650": (
         "the model's weights cannot be loaded",
         "The configuration was read but the weights were not: they are missing, incomplete, damaged, or of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,14 +13,16 @@ import torch
 from torch import fx, nn
 
 from eosdsl.cost.expect import check_expectations
+from eosdsl.cost.learned import asked_by
 from eosdsl.cost.plan import Plan, plan_schedule
-from eosdsl.diagnostics import SpecError, error
+from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.schedule import Schedule
 from eosdsl.lowering.anatomy import Anatomy, dissect, dissect_tower, whole_model
 from eosdsl.lowering.attach import Attachment, is_attached
 from eosdsl.lowering.build import Lowered, build
 from eosdsl.lowering.encoder import Encoder, EncoderAttachment, lower, take_apart
+from eosdsl.lowering.learned import Given, networks, untrained
 from eosdsl.lowering.loading import load_model
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
 from eosdsl.lowering.versions import refuse_version
@@ -42,6 +45,7 @@ class Compiled:
             an image encoder without a decoder, `graph` is that of its layers.
         schedule: the program bound to the model: sites and counts.
         program: the program; source: the text it came from, None where it was given as a program.
+        learned: the networks of learned scores, by site and name; a module, for any optimizer. Empty without any.
         plan: tokens and costs, as `eosdsl.plan` gives them.
     """
 
@@ -52,6 +56,7 @@ class Compiled:
         schedule: Schedule,
         anatomy: Anatomy | Encoder,
         lowered: Lowered,
+        learned: nn.ModuleDict,
     ) -> None:
         self.program = program
         self.source = source
@@ -59,6 +64,7 @@ class Compiled:
         self.model: Any = anatomy.model
         self.anatomy = anatomy
         self.lowered = lowered
+        self.learned = learned
         self._attachment: Attachment | EncoderAttachment | None = None
         self.attach()
 
@@ -73,6 +79,11 @@ class Compiled:
     @property
     def plan(self) -> Plan:
         return plan_schedule(self.schedule)
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """What there is to warn of now: learned scores whose numbers are as they were drawn (W0459)."""
+        return untrained(asked_by(self.schedule), self.learned)
 
     def attach(self) -> Self:
         """Attach the operator (again). Raises SpecError (E0430) where the model carries one."""
@@ -166,6 +177,7 @@ def compile(
     *,
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
+    learned: Given | None = None,
 ) -> Compiled:
     """Attach a program to a model.
 
@@ -174,14 +186,19 @@ def compile(
         model: a transformers vision-language model, or what `eosdsl.lowering.loading.load_model` takes: a shipped
             name (then without weights, on the meta device), a folder, a hub id.
         dtype, device: for a model that is loaded here.
+        learned: the numbers of learned scores: a safetensors file, the folder of a compiled operator, tensors by name,
+            or a module that has them. Without it they are drawn, the same each time, and a warning says so (W0459).
 
     Raises:
-        SpecError: whatever is wrong with the spec, its match with the model (E03xx, E04xx), its expectations, or the
-            loading of the model (E06xx); E0456 for a version of transformers that is not supported. The model is then
-            left as it was.
+        SpecError: whatever is wrong with the spec, its match with the model (E03xx, E04xx), its expectations, its
+            learned numbers (E0459), or the loading of the model (E06xx); E0456 for a version of transformers that is
+            not supported. The model is then left as it was.
     """
     spec, source = read_program(program)
-    return compile_program(spec, model, source=source, dtype=dtype, device=device)
+    compiled = compile_program(spec, model, source=source, dtype=dtype, device=device, learned=learned)
+    for one in compiled.warnings:
+        warnings.warn(f"{one.code}: {one.message}", UserWarning, stacklevel=2)
+    return compiled
 
 
 def compile_program(
@@ -191,22 +208,28 @@ def compile_program(
     source: SourceFile | None = None,
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
+    learned: Given | None = None,
 ) -> Compiled:
-    """As `compile`, for a program that has been parsed from `source`."""
+    """As `compile`, for a program that has been parsed from `source`; it warns of nothing."""
     refuse_version()
     given = isinstance(model, nn.Module)
     known = facts(whole_model(model) if given else model)
     schedule = bound(program, known, source)
     loaded = model if given else load_model(model, dtype=dtype, device=device)
     profile = profiles()[known.family]
+    asks = networks(asked_by(schedule), learned)
     if not profile.torch.text_model:
         encoder = take_apart(loaded, profile.torch, known)
-        return Compiled(program, source, schedule, encoder, _lowered(lambda: lower(schedule, encoder), source))
+        return Compiled(
+            program, source, schedule, encoder, _lowered(lambda: lower(schedule, encoder, asks), source), asks
+        )
     anatomy = dissect(loaded, profile, known)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
-    lowered = _lowered(lambda: build(schedule, anatomy, lambda: dissect_tower(loaded, profile.torch, known)), source)
-    return Compiled(program, source, schedule, anatomy, lowered)
+    lowered = _lowered(
+        lambda: build(schedule, anatomy, lambda: dissect_tower(loaded, profile.torch, known), asks), source
+    )
+    return Compiled(program, source, schedule, anatomy, lowered, asks)
 
 
 def _lowered(lower: Callable[[], Lowered], source: SourceFile | None) -> Lowered:

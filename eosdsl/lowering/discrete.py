@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from eosdsl.lowering.arrivals import arrive
 from eosdsl.lowering.devices import on
 from eosdsl.lowering.halves import Kept
+from eosdsl.lowering.learned import SiteNetworks
 from eosdsl.lowering.probes import Reach, View, read
 from eosdsl.lowering.segments import ahead, open_decoder, open_tower
 from eosdsl.lowering.static_cache import is_static, slots_filled
@@ -41,11 +42,14 @@ class Reducer(nn.Module):
     mask and positions are made anew.
     """
 
-    def __init__(self, plan: Plan, config: Any, rotary: nn.Module, layers: Mapping[int, nn.Module]) -> None:
+    def __init__(
+        self, plan: Plan, config: Any, rotary: nn.Module, layers: Mapping[int, nn.Module], networks: SiteNetworks
+    ) -> None:
         super().__init__()
         self.plan = plan
         self.config = config
         self.rotary = rotary
+        self.networks = networks
         self.looked_at = nn.ModuleDict({str(layer): layers[layer] for layer in plan.inputs_read})
 
     def extra_repr(self) -> str:
@@ -62,7 +66,7 @@ class Reducer(nn.Module):
             return stream
         views = {layer: self._view(layer, stream, past, cache) for layer in self.plan.inputs_read}
         readings = read(self.plan.probes, views, self.plan.boundary, stream, views.get(0))
-        return reduce(self.plan, stream, readings)
+        return reduce(self.plan, stream, readings, self.networks)
 
     def _view(self, layer: int, stream: Stream, past: Past, cache: Any) -> View:
         state = None if cache is None else cache.layers[layer]
@@ -81,10 +85,11 @@ class Reducer(nn.Module):
 class TowerReducer(nn.Module):
     """Reduces images inside the vision tower, or at its output. Every image is a sequence; there is no cache."""
 
-    def __init__(self, plan: Plan, config: Any, layers: Mapping[int, nn.Module]) -> None:
+    def __init__(self, plan: Plan, config: Any, layers: Mapping[int, nn.Module], networks: SiteNetworks) -> None:
         super().__init__()
         self.plan = plan
         self.config = config
+        self.networks = networks
         self.looked_at = nn.ModuleDict({str(layer): layers[layer] for layer in plan.inputs_read})
 
     def extra_repr(self) -> str:
@@ -98,7 +103,7 @@ class TowerReducer(nn.Module):
             return open_tower(self.plan, entering, self.config)
         views = {layer: self._view(layer, entering, past) for layer in self.plan.inputs_read}
         readings = read(self.plan.probes, views, self.plan.boundary, entering, None)
-        return open_tower(self.plan, reduce(self.plan, entering, readings), self.config)
+        return open_tower(self.plan, reduce(self.plan, entering, readings, self.networks), self.config)
 
     def _view(self, layer: int, stream: Stream, past: Past) -> View:
         entered = Entered(*past[layer]) if layer in past else Entered(stream.hidden, stream)

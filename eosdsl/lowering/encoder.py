@@ -50,9 +50,9 @@ def take_apart(model: nn.Module, names: TorchNames, known: ModelFacts) -> Encode
     return Encoder(whole_model(model), tower, str(names.vision_layers).rpartition(".")[2])
 
 
-def lower(schedule: Schedule, encoder: Encoder) -> Lowered:
+def lower(schedule: Schedule, encoder: Encoder, networks: nn.ModuleDict) -> Lowered:
     """The graph of the encoder's layers with a reducer at every site that does something."""
-    return build_encoder(schedule, encoder.tower)
+    return build_encoder(schedule, encoder.tower, networks)
 
 
 class EncoderAttachment(Restoring):

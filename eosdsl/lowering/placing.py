@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from torch import nn
+
+from eosdsl.cost.learned import asked_at, site_key
 from eosdsl.ir.nodes import AttentionBias
 from eosdsl.ir.quantities import Word
 from eosdsl.ir.schedule import Schedule, SiteReduction
@@ -14,6 +17,7 @@ from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.counting import counting
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.insert import AnyReducer, Placed
+from eosdsl.lowering.learned import SiteNetworks, at_site
 from eosdsl.lowering.masks import refuse_bias, refuse_windows
 from eosdsl.lowering.probes import refuse_probes
 from eosdsl.lowering.refusals import refuse
@@ -22,7 +26,11 @@ from eosdsl.operators.needs import probes as probes_of
 
 
 def place_in_decoder(
-    schedule: Schedule, sites: Sequence[SiteReduction], in_tower: Sequence[SiteReduction], anatomy: Anatomy
+    schedule: Schedule,
+    sites: Sequence[SiteReduction],
+    in_tower: Sequence[SiteReduction],
+    anatomy: Anatomy,
+    networks: nn.ModuleDict,
 ) -> list[Placed]:
     """The decoder's reducers for `sites`; before them the arrival of features, where the tower is reduced."""
     every = [*([_arrival(in_tower)] if in_tower else []), *sites]
@@ -31,17 +39,19 @@ def place_in_decoder(
     plans = _plans(schedule, every, boundaries, lasts, anatomy.config, anatomy.attending)
     if plans and anatomy.attending.window is not None:
         refuse_windows(anatomy.config)
-    return [_placed(plan, _decoder_reducer(plan, anatomy)) for plan in plans]
+    return [_placed(plan, _decoder_reducer(plan, anatomy, _asking(plan, schedule, networks))) for plan in plans]
 
 
 def place_in_tower(
-    schedule: Schedule, sites: Sequence[SiteReduction], tower: Tower
+    schedule: Schedule, sites: Sequence[SiteReduction], tower: Tower, networks: nn.ModuleDict
 ) -> tuple[list[Placed], Placed | None]:
     """The tower's reducers for `sites`: those among its layers, and the one at its output."""
     boundaries = [_boundary(site, tower.feature_layer) for site in sites]
     layers = dict(enumerate(tower.layers))
     plans = _plans(schedule, sites, boundaries, boundaries, tower.config)
-    placed = [_placed(plan, TowerReducer(plan, tower.config, layers)) for plan in plans]
+    placed = [
+        _placed(plan, TowerReducer(plan, tower.config, layers, _asking(plan, schedule, networks))) for plan in plans
+    ]
     output = placed.pop() if sites and sites[-1].site.stream == "encoder_output" else None
     return placed, output
 
@@ -68,21 +78,22 @@ def _plans(
     return plans
 
 
-def _decoder_reducer(plan: Plan, anatomy: Anatomy) -> Reducer | Arriving:
+def _decoder_reducer(plan: Plan, anatomy: Anatomy, networks: SiteNetworks) -> Reducer | Arriving:
     if plan.site.site.stream != "decoder":
         return Arriving(plan, anatomy.config, anatomy.rotary)
-    return Reducer(plan, anatomy.config, anatomy.rotary, dict(enumerate(anatomy.layers)))
+    return Reducer(plan, anatomy.config, anatomy.rotary, dict(enumerate(anatomy.layers)), networks)
+
+
+def _asking(plan: Plan, schedule: Schedule, networks: nn.ModuleDict) -> SiteNetworks:
+    """Of all networks those that a reduction asks."""
+    return at_site(networks, asked_at(plan.site.site, plan.probes, schedule.model))
 
 
 def _placed(plan: Plan, reducer: AnyReducer) -> Placed:
     site = plan.site.site
     if isinstance(reducer, Arriving):
         return Placed("at_input_from_tower", reducer)
-    if site.stream == "encoder_output":
-        return Placed("at_encoder_output", reducer)
-    tower = "encoder_" if site.stream == "encoder" else ""
-    after = "_after_attention" if site.after_attention else ""
-    return Placed(f"at_{tower}layer_{site.layer}{after}", reducer, site.after_attention)
+    return Placed(f"at_{site_key(site)}", reducer, site.after_attention)
 
 
 def _arrival(in_tower: Sequence[SiteReduction]) -> SiteReduction:

@@ -22,7 +22,6 @@ from eosdsl.operators.base import (
     AttentionProbe,
     AttentionRows,
     KeysProbe,
-    LearnedProbe,
     Probe,
     TextProbe,
     ValuesProbe,
@@ -109,8 +108,6 @@ def refuse_probes(probes: Iterable[Probe], boundary: int, *, tower: bool, span: 
     """Raise SpecError (E0437) where the stream cannot answer."""
     queries = ("cls", "visual", "all") if tower else ("last", "text", "raters", "visual", "all")
     for probe in probes:
-        if isinstance(probe, LearnedProbe):
-            refuse("E0437", f"`learned({probe.module})` needs a trained module, and none comes with a spec", span=span)
         if isinstance(probe, AttentionProbe) and probe.query not in queries:
             refuse("E0437", f"attention(query: {probe.query}) cannot be read at this site", span=span)
         if not all(0 <= layer <= boundary for layer in layers_of(probe, boundary)):

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eosdsl.ir.quantities import Quantity
 from eosdsl.ir.schedule import SiteReduction
@@ -92,13 +92,13 @@ def does_nothing(plan: Plan, images: Images) -> bool:
     return _counts(_wanted(plan, images), images) == images.counts and not plan.reorders
 
 
-def reduce(plan: Plan, stream: Stream, readings: Readings) -> Stream:
-    """The stream with its images reduced; text rows keep their content."""
+def reduce(plan: Plan, stream: Stream, readings: Readings, networks: nn.Module) -> Stream:
+    """The stream with its images reduced, by what `networks` say besides; text rows keep their content."""
     images = stream.images
     assert images is not None
     wanted = _wanted(plan, images)
     reduction = reduce_bound(
-        plan.groups, plan.site.bookkeeping.order, _tokens(plan, stream, readings), _per_group(wanted, images)
+        plan.groups, plan.site.bookkeeping.order, _tokens(plan, stream, readings, networks), _per_group(wanted, images)
     )
     counts = _counts(wanted, images)
     adaptive = counts is None
@@ -173,11 +173,12 @@ def _grid(plan: Plan, images: Images) -> tuple[int, int] | None:
     return grid if whole else None
 
 
-def _tokens(plan: Plan, stream: Stream, readings: Readings) -> Tokens:
+def _tokens(plan: Plan, stream: Stream, readings: Readings, networks: nn.Module) -> Tokens:
     images = stream.images
     assert images is not None
+    hidden = rows_of(stream.hidden, images.batch, images.rows)
     return Tokens(
-        hidden=rows_of(stream.hidden, images.batch, images.rows),
+        hidden=hidden,
         sizes=images.sizes,
         index=images.index,
         valid=images.valid,
@@ -187,5 +188,6 @@ def _tokens(plan: Plan, stream: Stream, readings: Readings) -> Tokens:
         text=readings.text,
         text_valid=readings.text_valid,
         grid=_grid(plan, images),
+        learned=networks(hidden, images.valid),
         ascending=images.ascending,
     )

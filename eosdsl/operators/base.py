@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from eosdsl.operators.network import Network
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -54,9 +56,10 @@ class TextProbe:
 
 @dataclass(frozen=True)
 class LearnedProbe:
-    """Wanted: scores [G, N] by a learned module of this name."""
+    """Wanted: scores [G, N] by a learned module of this name, which is such a network."""
 
     module: str
+    network: Network
 
 
 Probe = AttentionProbe | KeysProbe | ValuesProbe | TextProbe | LearnedProbe

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from eosdsl.cost.plan import Plan, plan_schedule
+from eosdsl.diagnostics import Diagnostic
 from eosdsl.lowering.compile import Compiled
 from eosdsl.lowering.record import StepRecord, record
 from eosdsl.run.clock import Timing, time_generate
@@ -36,7 +37,9 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model as it is and with an operator. `records`: what survived each step; `rounds`: timings behind a median."""
+    """A model as it is and with an operator. `records`: what survived each step; `rounds`: timings behind a median;
+    `warnings`: of the compiled operator.
+    """
 
     program: str
     model: str
@@ -49,6 +52,7 @@ class Comparison:
     reduced: Side
     records: tuple[StepRecord, ...]
     plan: Plan
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 Progress = Callable[[str], None]
@@ -103,6 +107,7 @@ def compare(
             reduced=own,
             records=noted,
             plan=plan_schedule(compiled.schedule, text_tokens=text_rows, images=len(images)),
+            warnings=tuple(compiled.warnings),
         )
         for compiled, own, noted in zip(operators, reduced, records[1:], strict=True)
     ]

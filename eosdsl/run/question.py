@@ -38,10 +38,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A program to compare with the full model; `overlay`: where to draw what survives."""
+    """A program to compare with the full model; `overlay`: where to draw what survives; `learned`: the numbers of its
+    learned scores, a file or folder.
+    """
 
     program: DiscreteProgram | RelaxedProgram
     overlay: Path | None = None
+    learned: str | None = None
 
 
 def ask_all(
@@ -70,7 +73,7 @@ def ask_all(
         progress("loading the model")
         processor = load_processor(source)
         with memory_named():
-            operators = _compiled([candidate.program for candidate in candidates], source, dtype, device)
+            operators = _compiled(candidates, source, dtype, device)
             comparisons = _compare(operators, processor, question, images, known.name, progress)
         for picture, comparison in zip(pictures, comparisons, strict=True):
             if picture is not None:
@@ -86,17 +89,16 @@ def _picture(path: Path | None, known: ModelFacts, stack: ExitStack) -> Path | N
     return stack.enter_context(file_in_one_piece(path))
 
 
-def _compiled(
-    programs: Sequence[DiscreteProgram | RelaxedProgram], source: str, dtype: str | None, device: str | None
-) -> list[Compiled]:
+def _compiled(candidates: Sequence[Candidate], source: str, dtype: str | None, device: str | None) -> list[Compiled]:
     """The programs compiled for one model, all detached."""
-    from eosdsl.lowering.compile import compile
+    from eosdsl.lowering.compile import compile_program, read_program
     from eosdsl.lowering.loading import load_model
 
     model = load_model(source, dtype=dtype, device=device)
     operators: list[Compiled] = []
-    for program in programs:
-        operators.append(compile(program, model))
+    for candidate in candidates:
+        program, _ = read_program(candidate.program)
+        operators.append(compile_program(program, model, learned=candidate.learned))
         operators[-1].detach()
     return operators
 

@@ -146,6 +146,8 @@ def _share(after: int, before: int) -> str:
 
 
 def _remarks(plan: Plan) -> Iterator[str]:
+    if plan.learned_parameters:
+        yield f"Learned scores carry {plan.learned_parameters:,} numbers of their own."
     if not plan.full_kv_cache_bytes:
         yield f"The encoder can get at most {plan.speedup_bound:.2f} times as fast."
         return

@@ -13,15 +13,24 @@ from tower_reference import Patches
 Site = Callable[[Patches], Patches]
 
 
-def last_rows(layers: Any, embedded: Tensor, leading: int, middles: Mapping[int, Site], bias: float) -> Patches:
+def last_rows(
+    layers: Any,
+    embedded: Tensor,
+    leading: int,
+    middles: Mapping[int, Site],
+    bias: float,
+    before: Mapping[int, Site] | None = None,
+) -> Patches:
     """The rows behind the last layer, of an image whose rows enter the first as `embedded` [L, D].
 
-    middles: what becomes of rows between the halves of a layer; bias: strength of log size in attention.
+    middles, before: what becomes of rows between the halves of a layer, and in front of it; bias: strength of log size
+    in attention.
     """
     length = len(embedded)
     rows = Patches(embedded, torch.ones(length), [*[-1] * leading, *range(length - leading)])
     for index, layer in enumerate(layers):
         attention = getattr(layer, "attention", None) or layer.self_attn
+        rows = before[index](rows) if before and index in before else rows
         rows = _attend(layer, attention, rows, bias)
         if index in middles:
             rows = middles[index](rows)

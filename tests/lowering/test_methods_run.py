@@ -12,12 +12,11 @@ from tiny_models import IMAGE, PAD, Prompt, batch
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
 import eosdsl
-from eosdsl.diagnostics import SpecError
 from eosdsl.resources import resource
 
+pytestmark = pytest.mark.filterwarnings("ignore:W0459")  # what nobody trained counts and batches all the same
 METHODS = sorted((resource("specs") / "methods").glob("*.eos"))
 COUPLED = {"cdpruner_as_published"}  # one image of a batch changes what is kept of another, as in the original
-NEEDS_TRAINING = {"dynamicvit"}
 
 
 @cache
@@ -44,11 +43,6 @@ def question(before: int, after: int, seed: int) -> Prompt:
 
 @pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
 def test_tokens_in_every_layer(path: Path) -> None:
-    if path.stem in NEEDS_TRAINING:
-        with pytest.raises(SpecError) as caught:
-            eosdsl.compile(path, deep_llava())
-        assert caught.value.diagnostics[0].code == "E0437"
-        return
     p = question(4, 9, 0)
     with eosdsl.compile(path, deep_llava()) as compiled:
         out = compiled(**p.inputs(), logits_to_keep=1)
@@ -63,7 +57,7 @@ def test_tokens_in_every_layer(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [p for p in METHODS if p.stem not in COUPLED | NEEDS_TRAINING], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in METHODS if p.stem not in COUPLED], ids=lambda p: p.stem)
 def test_batch_equals_singles(path: Path) -> None:
     wanted: Any = {"max_new_tokens": 2, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
     prompts = [question(4, 9, 0), question(7, 12, 1)]

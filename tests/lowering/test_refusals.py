@@ -145,7 +145,6 @@ def test_labels_that_name_no_row_ask_for_nothing() -> None:
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
-        (step(2, ratio("1/2"), call("learned", module="mine")), "E0437"),
         (step(2, ratio("1/2"), call("attention", query="last", layer=4)), "E0437"),
     ],
 )

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from eosdsl.operators.base import CostContext, LearnedProbe, Probe, Score, Tokens
+from eosdsl.operators.local_global import LocalGlobal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_NETWORK = LocalGlobal()
+
 
 class Learned(Score):
-    """What a trained predictor of this name says of each token (DynamicViT, arXiv 2106.02034).
+    """What a predictor that is trained for it says of each token (DynamicViT, arXiv 2106.02034).
 
-    The predictor is not part of the language: whoever runs the spec brings its scores.
+    Every site that asks has a predictor of its own, with numbers of its own under the site's name and this one. They
+    come with a compiled operator, are trained while the model is frozen, and are drawn at random where nobody gives any
+    (W0459). With `eosdsl.apply_step`, whoever runs the step brings the scores.
     """
 
     name: ClassVar[str] = "learned"
@@ -23,11 +28,11 @@ class Learned(Score):
     module: str = Field(default="predictor", description="the name of the module")
 
     def probes(self) -> frozenset[Probe]:
-        return frozenset({LearnedProbe(self.module)})
+        return frozenset({LearnedProbe(self.module, _NETWORK)})
 
     def macs(self, context: CostContext) -> int:
-        """As DynamicViT's: a layer of full width, then two that halve it."""
-        return context.tokens * (context.width * context.width + context.width * context.width // 2)
+        """A layer of full width, and three that halve what the one before gives."""
+        return _NETWORK.macs(context.tokens, context.width)
 
     def compute(self, tokens: Tokens) -> Tensor:
         return tokens.learned[self.module].float()
