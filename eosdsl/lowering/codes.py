@@ -146,9 +146,14 @@ CODES: dict[str, tuple[str, str]] = {
     "W0459": (
         "learned scores have not been trained",
         "The spec chooses tokens by `learned(...)`, and nobody has said with which numbers: those that were drawn "
-        "choose no better than chance. Train `compiled.learned` with the model frozen, or give its numbers:\n"
+        "choose no better than chance. Train them with the model frozen, or give them:\n"
         "\n"
         "```python\n"
+        "with eosdsl.compile(program, model) as compiled:\n"
+        "    optimizer = torch.optim.AdamW(compiled.learned.parameters())\n"
+        "    with compiled.training():\n"
+        "        ...\n"
+        "# or\n"
         'eosdsl.compile(program, model, learned="operator.safetensors")\n'
         "```\n",
     ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import torch
 from torch import fx, nn
@@ -32,6 +33,12 @@ from eosdsl.models.registry import facts
 from eosdsl.parsing import parse_source, source_of
 from eosdsl.passes.bind import bind
 from eosdsl.source import SourceFile
+
+if TYPE_CHECKING:
+    from eosdsl.lowering.relaxing.relax import Relaxed
+
+FAINTNESS = 6.0
+"""How many times over tokens fade that are half there, in training as in a search."""
 
 
 class Compiled:
@@ -98,6 +105,33 @@ class Compiled:
             self._attachment.remove()
             self._attachment = None
         return self.model
+
+    @contextmanager
+    def training(self, *, freeze: bool = True) -> Generator[Relaxed]:
+        """While the block runs tokens fade instead of going, as in a search, so that `learned` gets a gradient.
+
+        Budgets are met exactly, softly: the loss need not ask for it. The block is given what is attached meanwhile,
+        with a `temperature` to lower on the way (`eosdsl.lowering.relaxing.temperatures`); in it, call the model or
+        that. Nothing is cached and nothing generates. Behind the block all is as it was, but for what was learned.
+
+        Args:
+            freeze: the model's own parameters get no gradient.
+
+        Raises:
+            SpecError: E0520 for what has no gradient; E0521 for an encoder that answers by all of its rows.
+        """
+        from eosdsl.lowering.relaxing.relax import relax
+        from eosdsl.lowering.relaxing.temperatures import Temperatures
+
+        attached = self._attachment is not None
+        self.detach()
+        try:
+            with relax(self.program, self.model, learned=self.learned, freeze=freeze) as relaxed:
+                relaxed.temperature = Temperatures.at(1.0, FAINTNESS)
+                yield relaxed
+        finally:
+            if attached:
+                self.attach()
 
     def save_pretrained(
         self,

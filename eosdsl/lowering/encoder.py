@@ -65,7 +65,7 @@ class EncoderAttachment(Restoring):
         for layer in lowered.split:
             self.replace(layer, "forward", divisible(layer, layer.forward))
         self.replace(encoder.tower.stack, encoder.layers, [_all_layers(encoder, lowered)])
-        self.handles.append(encoder.model.register_forward_pre_hook(_refuse_attentions, with_kwargs=True))
+        self.handles.append(encoder.model.register_forward_pre_hook(refuse_attentions, with_kwargs=True))
 
 
 def _all_layers(encoder: Encoder, lowered: Lowered) -> Any:
@@ -90,7 +90,7 @@ def _rows(stream: Stream, encoder: Encoder) -> Tensor:
     rows = stream.hidden[images.batch[:, None], torch.cat([leading, images.rows[:, :most]], dim=1)]
     if images.valid is None or min(images.counts) == most:
         return rows
-    if type(encoder.model).__name__ not in _BY_CLS:
+    if not answers_by_cls(encoder.model):
         refuse(
             "E0431",
             f"images of one batch keep different numbers of rows, and {type(encoder.model).__name__} pools over all",
@@ -100,6 +100,11 @@ def _rows(stream: Stream, encoder: Encoder) -> Tensor:
     return rows * there[:, :, None]
 
 
-def _refuse_attentions(model: Any, args: Any, kwargs: dict[str, Any]) -> None:
+def answers_by_cls(model: nn.Module) -> bool:
+    """Whether what the model says of an image is read from the CLS row."""
+    return type(model).__name__ in _BY_CLS
+
+
+def refuse_attentions(model: Any, args: Any, kwargs: dict[str, Any]) -> None:
     if kwargs.get("output_attentions") or getattr(model.config, "output_attentions", False):
         refuse("E0431", "output_attentions is not supported while an operator is attached: rows leave the sequence")

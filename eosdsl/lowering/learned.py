@@ -82,7 +82,7 @@ def untrained(asked: Sequence[Asked], every: nn.ModuleDict) -> list[Diagnostic]:
             f"learned scores have not been trained: {names}",
             left[0].span,
             "its numbers are as they were drawn",
-            helps=("give their numbers: `learned=`, `--learned`",),
+            helps=("train them: `compiled.training()`", "or give their numbers: `learned=`, `--learned`"),
         )
     ]
 

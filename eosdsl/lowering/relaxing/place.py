@@ -9,12 +9,14 @@ from typing import Any
 
 from torch import nn
 
+from eosdsl.cost.learned import site_key
 from eosdsl.diagnostics import SpecError
 from eosdsl.ir.nodes import Step
 from eosdsl.ir.quantities import Quantity, Word
 from eosdsl.ir.space import Space
 from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.insert import Placed
+from eosdsl.lowering.learned import SiteNetworks
 from eosdsl.lowering.masks import refuse_bias
 from eosdsl.lowering.probes import refuse_probes
 from eosdsl.lowering.refusals import refuse
@@ -86,14 +88,11 @@ def soft_plan(open_site: OpenSite, space: Space, facts: ModelFacts, features: in
     return plan
 
 
-def placed_reducer(plan: SoftPlan, config: Any, layers: Mapping[int, nn.Module]) -> Placed:
+def placed_reducer(plan: SoftPlan, config: Any, layers: Mapping[int, nn.Module], networks: SiteNetworks) -> Placed:
     """A reducer with its name in the graph."""
     refuse_bias(config)
     site = plan.site
-    tower = "encoder_" if site.stream == "encoder" else ""
-    after = "_after_attention" if site.after_attention else ""
-    name = "at_encoder_output" if site.stream == "encoder_output" else f"at_{tower}layer_{site.layer}{after}"
-    return Placed(name, RelaxedReducer(plan, config, layers), site.after_attention)
+    return Placed(f"at_{site_key(site)}", RelaxedReducer(plan, config, layers, networks), site.after_attention)
 
 
 def _strength(variant: Variant, space: Space) -> Number | None:

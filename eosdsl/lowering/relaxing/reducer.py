@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from eosdsl.ir.schedule import Site
 from eosdsl.lowering.attending import CAUSAL, Attending
 from eosdsl.lowering.discrete import Entered, Past
+from eosdsl.lowering.learned import SiteNetworks
 from eosdsl.lowering.probes import Reach, Readings, View, inputs_of, layers_of, read
 from eosdsl.lowering.relaxing.amounts import soft_counts
 from eosdsl.lowering.relaxing.decisions import Values
@@ -68,10 +69,11 @@ class SoftPlan:
 class RelaxedReducer(nn.Module):
     """Fades rows at a site. Shapes never change; a forward that brings no image passes."""
 
-    def __init__(self, plan: SoftPlan, config: Any, layers: Mapping[int, nn.Module]) -> None:
+    def __init__(self, plan: SoftPlan, config: Any, layers: Mapping[int, nn.Module], networks: SiteNetworks) -> None:
         super().__init__()
         self.plan = plan
         self.config = config
+        self.networks = networks
         self.looked_at = nn.ModuleDict({str(layer): layers[layer] for layer in plan.inputs_read})
 
     def forward(self, stream: SoftStream, hidden: Tensor, past: Past, past_key_values: Any = None) -> SoftStream:
@@ -82,7 +84,7 @@ class RelaxedReducer(nn.Module):
         views = {layer: self._view(layer, entering, past) for layer in self.plan.inputs_read}
         embedded = None if self.plan.in_tower else views.get(0)
         readings = read(self.plan.probes, views, self.plan.boundary, entering, embedded)
-        return _faded(self.plan, entering, readings, self.config)
+        return _faded(self.plan, entering, readings, self.config, self.networks)
 
     def _view(self, layer: int, stream: SoftStream, past: Past) -> View:
         module = self.looked_at[str(layer)]
@@ -94,7 +96,7 @@ class RelaxedReducer(nn.Module):
         return View(module, entered.hidden, then, held, kept is not None, then.keys_valid, then.keys_bias, reach)
 
 
-def _faded(plan: SoftPlan, stream: SoftStream, readings: Readings, config: Any) -> SoftStream:
+def _faded(plan: SoftPlan, stream: SoftStream, readings: Readings, config: Any, networks: SiteNetworks) -> SoftStream:
     images, values = stream.images, stream.values
     assert images is not None and values is not None
     assert stream.log_presence is not None and stream.sizes is not None
@@ -109,7 +111,7 @@ def _faded(plan: SoftPlan, stream: SoftStream, readings: Readings, config: Any) 
             [group.amount for group in plan.groups], values, unreduced, incoming, entered[plan.statement]
         )
 
-    tokens = soft_tokens(plan, stream, readings)
+    tokens = soft_tokens(plan, stream, readings, networks)
     faded = fade(plan.groups, tokens, stream.log_presence, counts, values, gate, images.later)
     hidden = stream.hidden
     if faded.hidden is not None:
@@ -128,16 +130,17 @@ def _faded(plan: SoftPlan, stream: SoftStream, readings: Readings, config: Any) 
     return biased(behind, config)
 
 
-def soft_tokens(plan: SoftPlan, stream: SoftStream, readings: Readings) -> Tokens:
-    """The tokens of the images as operators see them."""
+def soft_tokens(plan: SoftPlan, stream: SoftStream, readings: Readings, networks: SiteNetworks) -> Tokens:
+    """The tokens of the images as operators see them; networks count a row as far as it is there."""
     images, grid = stream.images, plan.grid
-    assert images is not None and stream.sizes is not None
+    assert images is not None and stream.sizes is not None and stream.log_presence is not None
     whole = grid is not None and all(original == grid[0] * grid[1] for original in stream.unreduced)
     valid = images.valid
     if valid is None:
         valid = torch.ones(images.rows.shape, dtype=torch.bool, device=images.rows.device)
+    hidden = stream.hidden[images.batch[:, None], images.rows]
     return Tokens(
-        hidden=stream.hidden[images.batch[:, None], images.rows],
+        hidden=hidden,
         sizes=stream.sizes,
         index=images.index,
         valid=valid,
@@ -147,6 +150,7 @@ def soft_tokens(plan: SoftPlan, stream: SoftStream, readings: Readings) -> Token
         text=readings.text,
         text_valid=readings.text_valid,
         grid=grid if whole else None,
+        learned=networks(hidden, stream.log_presence.exp() * valid),
         ascending=images.ascending,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import MethodType
 from typing import Any, Self
@@ -10,17 +10,22 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from eosdsl.cost.learned import asked_at
 from eosdsl.ir.genome import Genome
-from eosdsl.ir.nodes import RelaxedProgram
+from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.space import Space
-from eosdsl.lowering.anatomy import Anatomy, dissect, dissect_tower, whole_model
+from eosdsl.lowering.anatomy import Anatomy, Tower, dissect, dissect_tower, whole_model
 from eosdsl.lowering.attach import MARK, is_attached
+from eosdsl.lowering.attending import CAUSAL
 from eosdsl.lowering.build import refuse_model
 from eosdsl.lowering.calls import entering, keywords_of
+from eosdsl.lowering.encoder import take_apart
 from eosdsl.lowering.halves import divisible
 from eosdsl.lowering.insert import FeaturesAt, insert_into_decoder, insert_into_tower
+from eosdsl.lowering.learned import SiteNetworks, at_site, networks
 from eosdsl.lowering.refusals import refuse, refuse_devices, refuse_without_weights
 from eosdsl.lowering.relaxing.decisions import Decisions
+from eosdsl.lowering.relaxing.encoder import relaxed_layers
 from eosdsl.lowering.relaxing.flow import Flow
 from eosdsl.lowering.relaxing.forward import SoftDecoder, relaxed_forward
 from eosdsl.lowering.relaxing.place import open_sites, placed_reducer, soft_plan
@@ -34,29 +39,42 @@ from eosdsl.models.facts import ModelFacts
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
 
+Patch = Callable[[Session], Restoring]
+"""Puts forwards and hooks in their places on the instances, for a session."""
+
 
 class Relaxed:
     """A model with a space attached. Call it as the model: all rows stay, and fade as the decisions say.
 
     Attached from the start; leaving the context or `detach()` undoes it. The model's own parameters are frozen
-    meanwhile.
+    meanwhile, unless it was asked for otherwise.
 
     Attributes:
         space: the decision points.
         model: the transformers model, unmodified but for the attachment.
         module: the parameters, by decision point (`eosdsl.lowering.relaxing.decisions`); on the model's device.
+        learned: the networks of learned scores, as in `eosdsl.lowering.compile.Compiled`.
         facts: what is known of the model.
     """
 
-    def __init__(self, space: Space, known: ModelFacts, anatomy: Anatomy, lowered: Lowering) -> None:
+    def __init__(
+        self,
+        space: Space,
+        known: ModelFacts,
+        model: nn.Module,
+        patch: Patch,
+        learned: nn.ModuleDict,
+        *,
+        freeze: bool = True,
+    ) -> None:
         self.space = space
         self.facts = known
-        self.model: Any = anatomy.model
-        device = next(anatomy.text.parameters()).device
-        self.module = Decisions(space, device)
+        self.model: Any = model
+        self.module = Decisions(space, next(model.parameters()).device)
+        self.learned = learned
         self._session = Session(self.module, Temperatures())
-        self._anatomy = anatomy
-        self._lowered = lowered
+        self._patch = patch
+        self._freeze = freeze
         self._patches: Restoring | None = None
         self._frozen: list[nn.Parameter] = []
         self.module.start(space.prior(), self.temperature)
@@ -75,10 +93,6 @@ class Relaxed:
     def flow(self) -> Flow | None:
         """Soft tokens through the layers in the last forward, with a gradient; None where it brought no image."""
         return self._session.flow
-
-    @property
-    def decoder_graph(self) -> torch.fx.GraphModule:
-        return self._lowered.decoder.graph
 
     def set_genome(self, genome: Genome) -> None:
         """Set the parameters so that the relaxed values at the current temperatures are the genome's, saturated."""
@@ -101,8 +115,8 @@ class Relaxed:
     def attach(self) -> Self:
         """Attach (again). Raises SpecError (E0430) where the model carries an operator."""
         if self._patches is None:
-            self._patches = _attached(self._anatomy, self._lowered, self._session)
-            self._frozen = [one for one in self.model.parameters() if one.requires_grad]
+            self._patches = self._patch(self._session)
+            self._frozen = [one for one in self.model.parameters() if one.requires_grad and self._freeze]
             for parameter in self._frozen:
                 parameter.requires_grad_(False)
         return self
@@ -127,7 +141,7 @@ class Relaxed:
         try:
             yield self.model
         finally:
-            self._patches = _attached(self._anatomy, self._lowered, self._session)
+            self._patches = self._patch(self._session)
             self._frozen = frozen
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -150,37 +164,69 @@ class Lowering:
         self.split = split
 
 
-def relax(program: RelaxedProgram | Space, model: Any) -> Relaxed:
+def relax(
+    program: RelaxedProgram | DiscreteProgram | Space,
+    model: Any,
+    *,
+    learned: nn.ModuleDict | None = None,
+    freeze: bool = True,
+) -> Relaxed:
     """Attach a space to a model.
 
     Args:
-        program: a space, as a program or with its decision points.
-        model: a transformers vision-language model; its parameters are frozen while the space is attached.
+        program: a space, as a program or with its decision points; an operator is a space with nothing open.
+        model: a transformers vision-language model; or, for an operator, an image encoder.
+        learned: networks of learned scores to be used where they are asked; others are drawn.
+        freeze: its parameters are frozen while the space is attached.
 
     Raises:
         SpecError: E0520 for what has no gradient, E03xx and E04xx for what the model does not have or does not offer,
             E0430 where it carries an operator already. The model is then left as it was.
     """
     known = facts(whole_model(model))
-    if isinstance(program, RelaxedProgram) or program.facts is None:
-        program = Space.of(program if isinstance(program, RelaxedProgram) else program.program, known)
+    space = _space(program, known)
     refuse_model(known)
+    own = learned or nn.ModuleDict()
+    if not profiles()[known.family].torch.text_model:
+        return Relaxed(space, known, whole_model(model), _encoder_patch(space, known, model, own), own, freeze=freeze)
     anatomy = dissect(model, profiles()[known.family], known)
     refuse_devices(anatomy.layers)
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one")
-    return Relaxed(program, known, anatomy, _lower(program, known, anatomy, model))
+    lowered = _lower(space, known, anatomy, model, own)
+    return Relaxed(
+        space, known, anatomy.model, lambda session: _attached(anatomy, lowered, session), own, freeze=freeze
+    )
 
 
-def _lower(space: Space, known: ModelFacts, anatomy: Anatomy, model: Any) -> Lowering:
+def _space(program: RelaxedProgram | DiscreteProgram | Space, known: ModelFacts) -> Space:
+    if isinstance(program, Space):
+        return program if program.facts is not None else Space.of(program.program, known)
+    if isinstance(program, RelaxedProgram):
+        return Space.of(program, known)
+    every = {name: getattr(program, name) for name in ("language", "name", "family", "steps", "span")}
+    return Space.of(RelaxedProgram(**every), known)
+
+
+def _encoder_patch(space: Space, known: ModelFacts, model: Any, learned: nn.ModuleDict) -> Patch:
+    """What attaches a space to an image encoder that stands alone."""
+    encoder = take_apart(model, profiles()[known.family].torch, known)
+    layers = encoder.tower.feature_layer
+    plans = [soft_plan(site, space, known, layers, CAUSAL) for site in open_sites(space, known)]
+    graph = _tower_graph(plans, known, encoder.tower, learned)
+    split = tuple(encoder.tower.layers[index] for index in _in_halves(graph))
+    return lambda session: relaxed_layers(encoder, graph, split, session)
+
+
+def _lower(space: Space, known: ModelFacts, anatomy: Anatomy, model: Any, learned: nn.ModuleDict) -> Lowering:
     sites = open_sites(space, known)
     features = known.encoder.layers_run if known.encoder else 0
     plans = [soft_plan(site, space, known, features, anatomy.attending) for site in sites]
     in_tower = [plan for plan in plans if plan.in_tower]
     in_decoder = [plan for plan in plans if not plan.in_tower]
-    tower = _lower_tower(in_tower, known, model) if in_tower else None
+    tower = _lower_tower(in_tower, known, model, learned) if in_tower else None
     layers = dict(enumerate(anatomy.layers))
-    placed = [placed_reducer(plan, anatomy.config, layers) for plan in in_decoder]
+    placed = [placed_reducer(plan, anatomy.config, layers, _asking(plan, known, learned)) for plan in in_decoder]
     trunk = decoder_trunk(anatomy.layers, anatomy.norm, known.decoder.late_layers, anatomy.attending)
     graph = insert_into_decoder(trace(trunk), placed, anatomy.attending)
     last = in_tower[-1] if in_tower else None
@@ -198,13 +244,27 @@ def _lower(space: Space, known: ModelFacts, anatomy: Anatomy, model: Any) -> Low
     return Lowering(decoder, tower, tuple(split))
 
 
-def _lower_tower(plans: list[SoftPlan], known: ModelFacts, model: Any) -> SoftTower:
+def _lower_tower(plans: list[SoftPlan], known: ModelFacts, model: Any, learned: nn.ModuleDict) -> SoftTower:
     tower = dissect_tower(model, profiles()[known.family].torch, known)
+    return SoftTower(_tower_graph(plans, known, tower, learned), tower)
+
+
+def _tower_graph(
+    plans: list[SoftPlan], known: ModelFacts, tower: Tower, learned: nn.ModuleDict
+) -> torch.fx.GraphModule:
     layers = dict(enumerate(tower.layers))
-    placed = [placed_reducer(plan, tower.config, layers) for plan in plans]
-    output = placed.pop() if plans[-1].site.stream == "encoder_output" else None
+    placed = [placed_reducer(plan, tower.config, layers, _asking(plan, known, learned)) for plan in plans]
+    output = placed.pop() if plans and plans[-1].site.stream == "encoder_output" else None
     features = FeaturesAt(tower.feature_layer, output, tower.reads)
-    return SoftTower(insert_into_tower(trace(TowerTrunk(tower.layers)), placed, features), tower)
+    return insert_into_tower(trace(TowerTrunk(tower.layers)), placed, features)
+
+
+def _asking(plan: SoftPlan, known: ModelFacts, learned: nn.ModuleDict) -> SiteNetworks:
+    """The networks that a site asks: those of `learned`, to which others are added as they are drawn."""
+    asked = asked_at(plan.site, plan.probes, known)
+    for key, network in networks([one for one in asked if one.key not in learned]).items():
+        learned[key] = network
+    return at_site(learned, asked)
 
 
 def _in_halves(graph: torch.fx.GraphModule) -> list[int]:
