@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test test-fast test-slow lint format golden bench baselines families searches versions pictures clean
+.PHONY: help setup demo test test-fast test-slow lint format golden bench bench-long baselines families searches versions pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,8 +65,12 @@ golden: $(READY) ## check the operators against reference tensors: make golden D
 
 # On a GPU: make bench SIZE=7b
 SIZE ?= small
-bench: $(READY) ## measure speed against the limit, other ways, loops and lark in fourteen minutes: docs/performance.md
+bench: $(READY) ## measure speed against the limit, other ways, loops and lark in ten minutes: docs/performance.md
 	$(PY) benchmarks/bench.py --size $(SIZE)
+	$(PY) benchmarks/page.py
+
+bench-long: $(READY) ## the same with more cases and more rounds, in half an hour
+	$(PY) benchmarks/bench.py --size $(SIZE) --long
 	$(PY) benchmarks/page.py
 
 # Interrupted, it goes on; with other QUESTIONS it starts anew in a folder of its own.

@@ -1,6 +1,7 @@
 """All benchmarks, one after the other, and the page that is made of what they find.
 
-python benchmarks/bench.py                     fourteen minutes on two free cores; `make bench`
+python benchmarks/bench.py                     all bounds of issue 8 in ten minutes on two free cores; `make bench`
+python benchmarks/bench.py --long              more cases and more rounds, in half an hour; `make bench-long`
 python benchmarks/bench.py --only prefill      one of them
 python benchmarks/bench.py --size 7b           on a GPU: the shape of LLaVA-1.5-7B, random weights
 python benchmarks/bench.py --tiny --out FOLDER everything once and small: a look whether it runs
@@ -28,44 +29,43 @@ HERE = Path(__file__).parent
 class Run:
     """A script with what it is told in `make bench`; `own`: how one says where results go that adapters read.
 
+    always: what it is told however long it may take; words, long: besides, in ten minutes or in half an hour.
     `half`: on a GPU, at the size of 7B, it runs in bfloat16, as such models do.
     """
 
     name: str
     script: str
     words: tuple[str, ...] = ()
+    long: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
     tiny: tuple[str, ...] = ("--tiny",)
     own: str | None = None
     half: bool = True
 
 
+STEPS = ("--part", "step", "--part", "sites", "--part", "tokens")
 RUNS = (
-    Run("prefill", "prefill.py", ("--rounds", "3"), half=False),
-    Run("prefill_bfloat16", "prefill.py", ("--rounds", "3", "--dtype", "bfloat16"), ("--tiny", "--dtype", "bfloat16")),
+    Run("prefill", "prefill.py", ("--short", "--rounds", "4"), half=False),
+    Run("prefill_bfloat16", "prefill.py", ("--short", "--rounds", "4"), always=("--dtype", "bfloat16")),
     Run("peers", "peers.py", ("--rounds", "5")),
-    Run("decode", "decode.py", ("--rounds", "4"), ("--tiny", "--backend", "eager")),
-    Run("compiling", "compiling.py", ("--rounds", "5")),
+    Run("decode", "decode.py", ("--rounds", "4"), tiny=("--tiny", "--backend", "eager")),
+    Run("compiling", "compiling.py", ("--rounds", "3"), ("--rounds", "5")),
     Run("latency", "latency.py", ("--rounds", "3")),
-    Run("operators", "operators.py", ("--quick",), ("--tiny",), "--json"),
-    Run("language", "language.py", ("--quick",), ("--tiny",), "--json"),
-    Run(
-        "search",
-        "search.py",
-        ("--rounds", "2", "--part", "step", "--part", "sites", "--part", "tokens", "--short"),
-        ("--tiny", "--part", "step", "--part", "sites", "--part", "tokens"),
-        half=False,  # its models are small, whatever the size
-    ),
+    Run("operators", "operators.py", ("--quick",), own="--json"),
+    Run("language", "language.py", ("--quick",), own="--json"),
+    Run("search", "search.py", ("--short", "--rounds", "2"), ("--rounds", "3"), STEPS, half=False),
 )
 
 
 def words_of(run: Run, given: argparse.Namespace) -> list[str]:
     """What a script is told. Only those in the one format know sizes and devices."""
     if given.tiny:
-        return list(run.tiny)
+        return [*run.tiny, *run.always]
+    words = [*(run.long if given.long else run.words), *run.always]
     if run.own is not None:
-        return list(run.words)
-    half = ["--dtype", "bfloat16"] if given.size == "7b" and run.half and "--dtype" not in run.words else []
-    return [*run.words, "--size", given.size, *half]
+        return words
+    half = ["--dtype", "bfloat16"] if given.size == "7b" and run.half and "--dtype" not in words else []
+    return [*words, "--size", given.size, *half]
 
 
 def perform(run: Run, given: argparse.Namespace) -> bool:
@@ -90,6 +90,7 @@ def perform(run: Run, given: argparse.Namespace) -> bool:
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="everything once and small")
+    parser.add_argument("--long", action="store_true", help="more cases and more rounds, in half an hour")
     parser.add_argument("--size", choices=("small", "7b"), default="small", help="7b: random weights of that shape")
     parser.add_argument("--only", nargs="+", choices=[run.name for run in RUNS], help="some of them")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the folder of results")

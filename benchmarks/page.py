@@ -25,8 +25,9 @@ All sides of a table were run in one process, in turns; a ratio is the median of
 brackets. Times of a processor's one thread are its own time, so that other work of the machine does not count.
 Weights are random: what is computed is of no meaning, and how long it takes is the same.
 
-`make bench` measures everything again in about fourteen minutes; on a GPU, `python benchmarks/bench.py --size 7b`
-does so at the shape of LLaVA-1.5-7B. What was to be reached stands under every table, beside what was found; of all:
+`make bench` measures all that has a bound again, in about ten minutes on two free cores; `make bench-long` takes half
+an hour for more cases and more rounds, and on a GPU `python benchmarks/bench.py --size 7b` has the shape of
+LLaVA-1.5-7B. What was to be reached stands under every table, beside what was found; of all:
 """
 POINTS: Mapping[str, tuple[str, ...]] = {
     "Against the limit": ("prefill", "prefill_bfloat16"),
@@ -110,9 +111,12 @@ PREFILL = (
     Column("in_reducers", "in reducers", hundredths),
 )
 LIMIT = """Prefill of a prompt with one image. The oracle is the same layers, run on rows that were taken out
-beforehand, for free: its speed-up is the limit. What is missing to 100% is what scores, masks, gathering and the
-Python between layers take; a share above 100% is the noise of four times, which the quartiles show. *In reducers* is
-taken by itself: the share of a reduced prefill that is spent in them. Rows named after the tower include it."""
+beforehand, for free: its speed-up over the full model is the limit. What of it is *reached*, full ÷ reduced to full ÷
+oracle, is oracle ÷ reduced, whatever the full model takes; it is measured as such, in pairs of neighbours that change
+sides from round to round, as the median of the pairs. What is missing to 100% is what scores, masks, gathering and the
+Python between layers take, and the model's own frame, which the oracle leaves out: embedding the prompt and putting
+features in their places. *In reducers* is taken by itself: the share of a reduced prefill that is spent in them. Rows
+named after the tower include it."""
 SECTIONS = (
     Section("prefill", "Against the limit, float32", LIMIT, PREFILL),
     Section("prefill_bfloat16", "Against the limit, bfloat16", "The same in bfloat16.", PREFILL),
@@ -199,7 +203,7 @@ was there. How memory grows is counted in bytes of tensors, from 1,152 tokens to
         "search",
         "Search",
         """A step of a relaxed program, forward and backward, to a plain step of the frozen model, by open sites and by
-tokens.""",
+tokens. Memory is what the tensors of a step hold at most.""",
         (
             Column("kind", "", word),
             Column("sites", "open sites", word),

@@ -3,12 +3,12 @@
 One active site is to cost at most 1.25 times the time and 1.3 times the memory of a plain step, and what steps cost
 beyond it is to grow no worse than linearly with the number of open sites, and than quadratically with that of tokens.
 A plain step carries gradients from the loss to the embeddings; a relaxed one to the decision points. Times are taken in
-turns in one process; memory is the peak of a process of its own, beyond what it held before its first step.
+turns in one process; memory is what the tensors of a step hold at most, beyond what there was before it (`meter.py`).
 
     python benchmarks/search.py                                 d = 512, 8 layers, 576 tokens: one site, four
     python benchmarks/search.py --part sites                    1, 4, 16, 32 sites of 33 layers
     python benchmarks/search.py --part tokens                   144 to 2916 visual tokens
-    python benchmarks/search.py --part sites --part tokens --short          both in two minutes
+    python benchmarks/search.py --part step --part sites --part tokens --short         all in a minute and a half
 
 Parts that a run does not measure stay in the results that are there. A bound that is missed makes the run end with 1.
 """
@@ -16,15 +16,13 @@ Parts that a run does not measure stay in the results that are there. A bound th
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
+from meter import Meter
 from random_llava import IMAGE, build
 from recording import Bound, Results, options, read, settings, start, write
 from timing import in_turns, quotients, slope, spread
@@ -68,9 +66,9 @@ PARTS = ("step", "sites", "tokens")
 
 
 def cases(part: str, *, tiny: bool = False, short: bool = False) -> list[Case]:
-    """What a part measures; `short`: the ends of what it goes through, in a minute."""
+    """What a part measures; `short`: fewer tokens, and the ends of what it goes through."""
     if part == "sites":
-        sites = (1, 2) if tiny else (1, 8, 32) if short else (1, 4, 16, 32)
+        sites = (1, 2) if tiny else (1, 4, 16, 32)
         shape = (16, 64, 3) if tiny else (144 if short else 576, 128, 33)
         return [Case("all", number, *shape) for number in sites]
     if part == "tokens":
@@ -78,7 +76,7 @@ def cases(part: str, *, tiny: bool = False, short: bool = False) -> list[Case]:
         return [Case("all", 1, tokens, *((64, 3) if tiny else (256, 4))) for tokens in counts]
     if tiny:
         return [Case("merge", number, 16, 64, 3) for number in (1, 2)]
-    return [Case(kind, number, 576, 512, 8) for number in (1, 4) for kind in KINDS]
+    return [Case(kind, number, 576, 512, 8) for number in ((1,) if short else (1, 4)) for kind in KINDS]
 
 
 def inputs_of(model: Any, tokens: int) -> dict[str, Any]:
@@ -119,74 +117,48 @@ def relaxed_step(model: Any, inputs: Mapping[str, Any], case: Case) -> Callable[
     return step
 
 
-def times(group: Sequence[Case], given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Steps of cases on one model, in turns with plain ones."""
-    first = group[0]
-    model = build(first.width, first.layers, first.tokens, getattr(torch, given.dtype), given.device)
-    model.requires_grad_(False)
-    inputs = inputs_of(model, first.tokens)
-    runs = {PLAIN: plain_step(model, inputs)}
-    runs |= {f"{case.kind}:{case.sites}": relaxed_step(model, inputs, case) for case in group}
-    found = in_turns(runs, given.rounds)
-    plain = found[PLAIN]
-    return [
-        {
-            **vars(case),
-            "plain_seconds": spread(plain),
-            "times": quotients(found[f"{case.kind}:{case.sites}"], plain),
-        }
-        for case in group
-    ]
-
-
-def memory_here(case: Case, given: argparse.Namespace) -> float:
-    """MiB that the steps of a case need in this process, beyond the model."""
-    model = build(case.width, case.layers, case.tokens, getattr(torch, given.dtype), given.device)
-    model.requires_grad_(False)
-    inputs = inputs_of(model, case.tokens)
-    step = plain_step(model, inputs) if case.kind == PLAIN else relaxed_step(model, inputs, case)
-    before = _from_here(given.device)
-    for _ in range(2):
-        step()
-    return _peak(given.device) - before
-
-
-def _from_here(device: str) -> float:
-    """Forget the peak so far: MiB that are held now. Building a model takes more than its steps."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        return torch.cuda.memory_allocated() / 2**20
-    Path("/proc/self/clear_refs").write_text("5")
-    return _peak(device)
-
-
-def _peak(device: str) -> float:
-    """MiB at the most since then, of this process or of the device."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    (told,) = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM")]
-    return int(told.split()[1]) / 1024
-
-
-def memory(case: Case, given: argparse.Namespace) -> float:
-    """As `memory_here`, in a process of its own: the peak of a process never goes down."""
-    words = ["--dtype", given.dtype, "--device", given.device, "--threads", str(given.threads)]
-    command = [sys.executable, __file__, *words, "--one", json.dumps(vars(case))]
-    told = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(told.stdout.splitlines()[-1])
-
-
 def measured(part: str, given: argparse.Namespace) -> list[dict[str, Any]]:
     """The rows of a part."""
     wanted = cases(part, tiny=given.tiny, short=given.short)
     rows: list[dict[str, Any]] = []
     for tokens in dict.fromkeys(case.tokens for case in wanted):
-        group = [case for case in wanted if case.tokens == tokens]
-        alone = max(memory(Case(PLAIN, 0, tokens, group[0].width, group[0].layers), given), 1.0)
-        for case, row in zip(group, times(group, given), strict=True):
-            rows.append({"part": part, **row, "plain_mib": alone, "memory": memory(case, given) / alone})
+        for row in of_one_model([case for case in wanted if case.tokens == tokens], given):
+            rows.append({"part": part, **row})
             print(line(rows[-1]), flush=True)
     return rows
+
+
+def of_one_model(group: Sequence[Case], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time and memory of the steps of cases on one model: in turns with plain ones, and once more for the memory."""
+    first = group[0]
+    model = build(first.width, first.layers, first.tokens, getattr(torch, given.dtype), given.device)
+    model.requires_grad_(False)
+    inputs = inputs_of(model, first.tokens)
+    steps = {PLAIN: plain_step(model, inputs)}
+    steps |= {name_of(case): relaxed_step(model, inputs, case) for case in group}
+    times = in_turns(steps, 1 if given.tiny else given.rounds)
+    held = {name: held_by(step) for name, step in steps.items()}
+    return [
+        {
+            **vars(case),
+            "plain_seconds": spread(times[PLAIN]),
+            "times": quotients(times[name_of(case)], times[PLAIN]),
+            "plain_mib": held[PLAIN] / 2**20,
+            "memory": held[name_of(case)] / held[PLAIN],
+        }
+        for case in group
+    ]
+
+
+def name_of(case: Case) -> str:
+    return f"{case.kind}:{case.sites}"
+
+
+def held_by(step: Callable[[], None]) -> int:
+    """Bytes of tensors that a step holds at most, beyond what there was before it."""
+    with Meter() as meter:
+        step()
+    return meter.most
 
 
 def bounds(rows: Sequence[Mapping[str, Any]]) -> list[Bound]:
@@ -222,19 +194,14 @@ def _median(row: Mapping[str, Any]) -> float:
 def main(words: Sequence[str] | None = None) -> int:
     parser = options(__doc__, "search")
     parser.add_argument("--part", action="append", choices=PARTS, help="step where none is named; several may be")
-    parser.add_argument("--short", action="store_true", help="fewer sites and numbers of tokens: a minute for a part")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--short", action="store_true", help="fewer sites and numbers of tokens: half a minute a part")
     given = start(parser, words)
-    if given.one:
-        print(memory_here(Case(**json.loads(given.one)), given))
-        return 0
     given.part = list(dict.fromkeys(given.part or ["step"]))
     rows = [row for row in read(given.out).rows if row["part"] not in given.part] if given.out.exists() else []
-    told = {name: value for name, value in settings(given).items() if name != "one"}
     for part in given.part:
         rows += measured(part, given)
         rows.sort(key=lambda row: PARTS.index(row["part"]))
-        write(Results("search", told, rows, bounds(rows)), given.out)
+        write(Results("search", settings(given), rows, bounds(rows)), given.out)
     missed = [bound for bound in bounds(rows) if not bound.met]
     for bound in bounds(rows):
         print(f"{bound.what}: {bound.found:.3g}, {bound.way} {bound.limit:g}{' (missed)' if bound in missed else ''}")

@@ -1,6 +1,8 @@
 """Timing of several pieces of work side by side: in turns, as medians of what each round's quotients are.
 
 What else a machine does falls on all of them alike, and a quotient of two neighbours in one round feels little of it.
+Every other round goes backwards: of two neighbours each comes first as often as the other, so that neither gains by
+what the one before it leaves behind, nor by a machine that grows slower or faster.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ class Spread(NamedTuple):
 def in_turns(runs: Mapping[str, Work], rounds: int, *, warm: int = 1) -> dict[str, list[float]]:
     """Seconds of each piece of work in every round, after `warm` rounds that do not count."""
     times: dict[str, list[float]] = {name: [] for name in runs}
+    order = list(runs.items())
     for number in range(warm + rounds):
-        for name, run in runs.items():
+        for name, run in order if number % 2 == 0 else reversed(order):
             start = clock()
             run()
             if number >= warm:

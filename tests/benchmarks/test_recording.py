@@ -45,10 +45,10 @@ def test_settings_are_what_a_run_was_told_but_for_the_place(tmp_path: Path) -> N
     assert (told["rounds"], told["threads"], told["seed"], told["dtype"]) == (2, 1, 0, "float32")
 
 
-def test_work_is_done_in_turns_and_warm_rounds_do_not_count() -> None:
+def test_work_is_done_in_turns_there_and_back_and_warm_rounds_do_not_count() -> None:
     done: list[str] = []
     times = in_turns({"a": lambda: done.append("a"), "b": lambda: done.append("b")}, 2)
-    assert done == ["a", "b"] * 3
+    assert done == ["a", "b", "b", "a", "a", "b"]
     assert [len(own) for own in times.values()] == [2, 2]
 
 

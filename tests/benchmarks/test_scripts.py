@@ -18,8 +18,7 @@ from page import POINTS, SECTIONS, page
 from recording import read, write
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
-# search.py takes memory in processes of its own, each with an import of torch: the slow test runs it
-FORMATTED = [run for run in RUNS if run.own is None and run.name != "search"]
+FORMATTED = [run for run in RUNS if run.own is None]
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +31,12 @@ def seeded() -> None:
 def test_a_script_runs_and_its_results_make_a_page(run: Run, tmp_path: Path) -> None:
     goal = tmp_path / f"{run.name}.json"
     script = importlib.import_module(run.script.removesuffix(".py"))
-    assert script.main([*run.tiny, "--out", str(goal)]) == 0
+    assert script.main([*run.tiny, *run.always, "--out", str(goal)]) == 0
     found = read(goal)
     assert found.rows and found.bounds
     assert {"threads", "dtype", "seed"} <= set(found.settings)
     text = page(tmp_path)
-    assert all(str(row["case"]) in text for row in found.rows)
+    assert all(str(row.get("case") or row["kind"]) in text for row in found.rows)
     CHECKS.get(run.name, list)([*found.rows])
 
 

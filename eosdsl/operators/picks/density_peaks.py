@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -16,6 +16,8 @@ from eosdsl.operators.similarities.euclidean import Euclidean
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_KEPT = 1024  # up to so many tokens their distances are kept, beyond they are made twice: memory grows with N
 
 
 class DensityPeaks(Pick):
@@ -61,7 +63,7 @@ class DensityPeaks(Pick):
         free = tokens.free
         assert free is not None, "the reduction fills it in"
         looked_at = candidates(scores, free, self.among)
-        return self._density(self._table(tokens), looked_at).masked_fill(~looked_at, -torch.inf)
+        return self._density(self._distances(self._table(tokens), looked_at)).masked_fill(~looked_at, -torch.inf)
 
     def select(self, tokens: Tokens, scores: Tensor, free: Tensor, counts: Tensor, most: int) -> Tensor:
         import torch
@@ -69,9 +71,9 @@ class DensityPeaks(Pick):
         from eosdsl.operators.tensors import best_first, first_rows, rank_of
 
         looked_at = candidates(scores, free, self.among)
-        table = self._table(tokens)
-        density = self._density(table, looked_at)
-        apart = self._to_denser(table, density, looked_at)
+        distances = self._distances_of(self._table(tokens), looked_at)
+        density = self._density(distances())
+        apart = self._to_denser(distances(), density, looked_at)
         # where more are wanted than are looked at, the others follow by score
         others = -1.0 - rank_of(best_first(scores, free)).to(density.dtype)
         return first_rows(best_first(torch.where(looked_at, density * apart, others), free), counts, most)
@@ -95,11 +97,18 @@ class DensityPeaks(Pick):
             distances.diagonal(rows.start, dim1=1, dim2=2).fill_(0.0)
             yield rows, distances.masked_fill_(~looked_at[:, None, :], math.inf)
 
-    def _density(self, table: Tensor, looked_at: Tensor) -> Tensor:
-        """[G, N]."""
+    def _distances_of(self, table: Tensor, looked_at: Tensor) -> Callable[[], Iterable[tuple[slice, Tensor]]]:
+        """What gives all distances as often as it is asked."""
+        if table.shape[1] > _KEPT:
+            return lambda: self._distances(table, looked_at)
+        kept = [*self._distances(table, looked_at)]
+        return lambda: kept
+
+    def _density(self, every: Iterable[tuple[slice, Tensor]]) -> Tensor:
+        """[G, N], of the distances of all rows."""
         import torch
 
-        return torch.cat([self._felt(distances) for _, distances in self._distances(table, looked_at)], dim=1)
+        return torch.cat([self._felt(distances) for _, distances in every], dim=1)
 
     def _felt(self, distances: Tensor) -> Tensor:
         """The density [G, R] of rows with these distances [G, R, N]."""
@@ -109,14 +118,14 @@ class DensityPeaks(Pick):
         there = nearest.isfinite()
         return (-nearest.where(there, 0.0).sum(dim=2) / there.sum(dim=2).clamp(min=1)).exp()
 
-    def _to_denser(self, table: Tensor, density: Tensor, looked_at: Tensor) -> Tensor:
+    def _to_denser(self, every: Iterable[tuple[slice, Tensor]], density: Tensor, looked_at: Tensor) -> Tensor:
         """Distance [G, N] to the nearest denser token, of equals the earlier; for the densest, the largest of all."""
         import torch
 
         place = torch.arange(density.shape[1], device=density.device)
         apart: list[Tensor] = []
         farthest = density.new_zeros(density.shape[0])
-        for rows, distances in self._distances(table, looked_at):
+        for rows, distances in every:
             own = density[:, rows, None]
             before = (density[:, None, :] == own) & (place < place[rows, None])
             rivals = (density[:, None, :] > own) | before
