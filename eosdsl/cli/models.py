@@ -94,6 +94,9 @@ def _remarks(known: Iterable[ModelFacts]) -> dict[str, list[str]]:
         sentences = [f"not compiled yet: {one}" for one in facts.unsupported]
         if facts.tower_refused:
             sentences.append(f"no reductions in the vision tower or at its output: {facts.tower_refused}")
+        side = facts.projector.merge if facts.projector else 1
+        if side > 1 and not facts.tower_refused:
+            sentences.append(f"a token is {side} by {side} patches in the vision tower too: they go or stay together")
         for sentence in (*sentences, *profile_for(facts).notes):
             told.setdefault(sentence, []).append(facts.name)
     return told

@@ -46,11 +46,15 @@ def learned_parameters(asked: Sequence[Asked]) -> int:
 
 
 def width_at(site: Site, facts: ModelFacts) -> int:
-    """Features of a row at a site; at the tower's output those of all the layers that are read side by side."""
+    """Features of a token at a site: in a tower that joins patches those of all its patches, at a tower's output those
+    of all the layers that are read side by side.
+    """
     if site.stream == "decoder" or facts.encoder is None:
         return facts.decoder.width
+    if facts.merge_area > 1:
+        return facts.encoder.width * facts.merge_area
     if site.stream == "encoder_output" and facts.projector is not None:
-        return facts.projector.linears[0][0] // facts.merge_area
+        return facts.projector.linears[0][0]
     return facts.encoder.width
 
 

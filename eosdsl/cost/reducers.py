@@ -36,13 +36,14 @@ def site_context(
             kv_heads=decoder.kv_heads,
             head_width=decoder.head_width,
         )
-    encoder = facts.encoder
+    encoder, patches = facts.encoder, facts.merge_area
     return CostContext(
         **sizes,
-        rows=incoming + encoder.extra_rows,
+        rows=incoming * patches + encoder.extra_rows,
         text_rows=0,
-        width=encoder.width,
+        width=encoder.width * patches,
         heads=encoder.heads,
         kv_heads=encoder.heads,
         head_width=encoder.width // encoder.heads,
+        patches=patches,
     )

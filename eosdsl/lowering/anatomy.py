@@ -87,11 +87,75 @@ def dissect(model: nn.Module, profile: Profile, known: ModelFacts) -> Anatomy:
     )
 
 
-def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tower:
+@dataclass(frozen=True)
+class CellTower:
+    """A vision tower whose patches are joined behind it, `merge` by `merge` (see `cells`).
+
+    owner: the module that has the list of layers, which it calls `name`; packed: all images are one sequence, else
+    every tile is one, `tokens` of the decoder each; leading: rows in front of a sequence's patches; late: what joins
+    the patches that are read behind `late_depths` layers; tiles: which of them are one image; placeholder: of images.
+    """
+
+    owner: nn.Module
+    name: str
+    layers: tuple[nn.Module, ...]
+    projector: nn.Module
+    config: Any
+    known: ModelFacts
+    merge: int
+    packed: bool
+    leading: int
+    tokens: int
+    feature_layer: int
+    selects: Mapping[str, Any]
+    late: tuple[nn.Module, ...]
+    tiles: Tiles | None
+    placeholder: int
+
+    @property
+    def late_depths(self) -> tuple[int, ...]:
+        assert self.known.encoder is not None
+        return self.known.encoder.late_depths
+
+    @property
+    def windowed(self) -> tuple[int, ...]:
+        """Layers that attend within windows."""
+        assert self.known.encoder is not None
+        return self.known.encoder.windowed_layers
+
+
+def find_tower(model: nn.Module, anatomy: Anatomy, names: TorchNames, known: ModelFacts) -> Tower | CellTower:
     """The vision tower of `model`. Raises SpecError (E0436, E0438) where reductions in it cannot be lowered."""
-    whole = whole_model(model)
+    if names.tower_rows == "images":
+        return dissect_tower(model, names, known)
+    tower = _tower_of(anatomy.model, names, known)
     encoder = known.encoder
-    if names.vision_tower is None or names.vision_layers is None or names.projector is None or encoder is None:
+    assert encoder is not None and names.vision_layers is not None
+    path, _, name = names.vision_layers.rpartition(".")
+    late = _part(tower, names.late_mergers, "mergers of other depths") if names.late_mergers else ()
+    selects = {one: getattr(anatomy.model.config, one) for one in _SELECTS if hasattr(anatomy.model.config, one)}
+    return CellTower(
+        owner=_part(tower, path, "stack of encoder layers") if path else tower,
+        name=name,
+        layers=_layers(anatomy.model, tower, names.vision_layers),
+        projector=_part(anatomy.model, str(names.projector), "projector"),
+        config=tower.config,
+        known=known,
+        merge=known.projector.merge if known.projector else 1,
+        packed=names.tower_rows == "groups",
+        leading=int(encoder.has_cls) + encoder.registers,
+        tokens=known.tile_tokens,
+        feature_layer=encoder.layers_run,
+        selects=selects,
+        late=tuple(late),
+        tiles=anatomy.tiles,
+        placeholder=anatomy.placeholders["image"],
+    )
+
+
+def _tower_of(whole: Any, names: TorchNames, known: ModelFacts) -> Any:
+    """The module of the tower, where reductions in it can be lowered."""
+    if names.vision_tower is None or names.vision_layers is None or names.projector is None or known.encoder is None:
         refuse("E0438", f"{type(whole).__name__} has no vision tower with a stack of layers")
     if known.tower_refused:
         refuse(
@@ -99,12 +163,26 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
             f"reductions in the vision tower of {known.family} are not possible: {known.tower_refused}",
             "reduce `at input`, behind the projector, or in the decoder",
         )
+    return _part(whole, names.vision_tower, "vision tower")
+
+
+def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tower:
+    """The vision tower of `model`. Raises SpecError (E0436, E0438) where reductions in it cannot be lowered."""
+    whole = whole_model(model)
+    encoder = known.encoder
+    tower = _tower_of(whole, names, known)
+    assert encoder is not None and names.vision_layers is not None and names.projector is not None
+    if names.tower_rows != "images":
+        refuse(
+            "E0436",
+            f"the vision tower of {known.family} joins patches: a search, or learned scores, cannot be trained in it",
+            "search `at input`, and put what it finds at the tower's output by hand",
+        )
     selects = {name: getattr(whole.config, name) for name in _SELECTS if hasattr(whole.config, name)}
     dropped = known.patches + encoder.extra_rows - known.visual_tokens
     leading = int(encoder.has_cls) + encoder.registers
     if dropped and leading != 1:
         refuse("E0436", "the model leaves out a patch when it selects features: its tower cannot be reduced")
-    tower = _part(whole, names.vision_tower, "vision tower")
     chosen = selects.get(FEATURE_LAYER, selects.get(f"{FEATURE_LAYER}s"))
     several = chosen if isinstance(chosen, list | tuple) and len(chosen) > 1 else ()
     return Tower(
@@ -179,4 +257,4 @@ def _layers(whole: nn.Module, parent: nn.Module, path: str) -> tuple[nn.Module, 
 
 def _has_attention(layer: nn.Module) -> bool:
     attention = attention_of(layer)
-    return all(hasattr(attention, name) for name in ("q_proj", "k_proj", "v_proj"))
+    return hasattr(attention, "qkv") or all(hasattr(attention, name) for name in ("q_proj", "k_proj", "v_proj"))

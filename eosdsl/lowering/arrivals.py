@@ -1,7 +1,8 @@
 """Features that a tower has reduced, on their way into the language model.
 
-Each image brings K rows of features, padded to as many rows as it has placeholders, so that transformers' own check and
-scatter fit. A note beside each says which place of the image a row stands for. Notes ride on the tensors themselves:
+Each image brings K rows of features among as many rows as it has placeholders, so that transformers' own check and
+scatter fit; they stand at the placeholders of the tokens that they are, for text may stand between those of an image. A
+note beside each says which place of the image a row stands for. Notes ride on the tensors themselves:
 `generate` encodes images once, repeats the list of features for beams and samples, and keeps nothing else of them.
 """
 
@@ -25,6 +26,7 @@ from eosdsl.operators.tensors import rows_of
 
 _NOTE = "eosdsl_note"
 _STACKED = "eosdsl_stacked"
+"""What an encoder's output is marked with whose features came as one tensor: the rows of each entry."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,17 @@ class Note:
 
 
 def with_note(features: Tensor, note: Note, rows: int) -> Tensor:
-    """The features that a note is about, the first of [at least K, D], padded to `rows`; with the note."""
-    kept = note.places.shape[0]
-    padded = torch.nn.functional.pad(features[:kept], (0, 0, 0, rows - kept))
-    setattr(padded, _NOTE, note)
-    return padded
+    """The features that a note is about, the first of [at least K, D], among `rows`; with the note."""
+    among = at_slots(features[: note.index.shape[0]], note.index, rows)
+    setattr(among, _NOTE, note)
+    return among
+
+
+def at_slots(features: Tensor, index: Tensor, rows: int) -> Tensor:
+    """Features [K, D] of the tokens `index` [K] among `rows`, zeros elsewhere: at the placeholders of these tokens,
+    which they fill from left to right.
+    """
+    return features.new_zeros(rows, features.shape[1]).index_put((index.sort().values,), features)
 
 
 def note_of(features: Any) -> Note | None:
@@ -57,15 +65,16 @@ def as_the_model_takes_them(outputs: Any) -> Any:
     taken = {}
     for kind, output in outputs.items():
         taken[kind] = output
-        if getattr(output, _STACKED, False):
+        rows = getattr(output, _STACKED, 0)
+        if rows:
             taken[kind] = copy(output)
-            taken[kind].pooler_output = torch.stack(output.pooler_output)
+            taken[kind].pooler_output = torch.cat(list(output.pooler_output)).unflatten(0, (-1, rows))
     return taken
 
 
-def stacked(output: Any) -> None:
-    """Note on an encoder's output that its features came as one tensor."""
-    object.__setattr__(output, _STACKED, True)
+def stacked(output: Any, rows: int) -> None:
+    """Note on an encoder's output that its features came as one tensor, [entries, rows, D]."""
+    object.__setattr__(output, _STACKED, rows)
 
 
 def arrival_of(notes: Sequence[Note]) -> Arrival:
@@ -90,22 +99,28 @@ def arrive(plan: Plan, stream: Stream, arrival: Arrival) -> Stream:
     """The stream with only the rows that the tower left of each image, at the positions of their places."""
     images = stream.images
     assert images is not None
-    count, kept = arrival.places.shape
     own = images.batch[:, None]
     positions = expanded(stream.positions, stream.hidden.shape[0])
     rows = images.rows.gather(1, arrival.places)
-    first = torch.arange(kept, device=rows.device).expand(count, kept)
-    anchors = first if arrival.valid is None else first.where(arrival.valid, -1)
-    hidden = rows_of(stream.hidden, images.batch, images.rows[:, :kept])
-    reduction = Reduction(hidden, anchors, arrival.sizes, arrival.valid)
-    # rows change position before the cut: each of the first K placeholders takes that of the place it stands for
+    slots = _slots(arrival)
+    anchors = slots if arrival.valid is None else slots.where(arrival.valid, -1)
+    target = images.rows.gather(1, slots)
+    reduction = Reduction(rows_of(stream.hidden, images.batch, target), anchors, arrival.sizes, arrival.valid)
+    # rows change position before the cut: each placeholder that stays takes that of the place it stands for
     spare = torch.cat([positions, positions[:, :1]], dim=1)
-    target = images.rows[:, :kept]
     target = target if arrival.valid is None else target.where(arrival.valid, positions.shape[1])
     moved = spare.index_put((own, target), positions[own, rows])[:, :-1]
     left = cut(replace(stream, positions=moved), reduction, Cutting(False, "keep", arrival.counts))
     assert left.images is not None
     return replace(left, images=replace(left.images, index=arrival.index), arrival=None)
+
+
+def _slots(arrival: Arrival) -> Tensor:
+    """[G, K]: which placeholder of its image each row stands at."""
+    if arrival.valid is None:
+        return arrival.index.sort(dim=1).values
+    ordered = arrival.index.where(arrival.valid, torch.iinfo(torch.int64).max).sort(dim=1).values
+    return ordered.where(arrival.valid, 0)
 
 
 def _stacked(rows: Sequence[Tensor], most: int) -> Tensor:

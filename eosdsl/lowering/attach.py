@@ -7,11 +7,12 @@ from typing import Any
 
 from transformers.masking_utils import create_masks_for_generate
 
-from eosdsl.lowering.anatomy import Anatomy
+from eosdsl.lowering.anatomy import FEATURE_LAYER, Anatomy
 from eosdsl.lowering.build import Lowered, LoweredTower
 from eosdsl.lowering.cache import prepare_static
 from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.calls import checked_outer, entering, keywords_of, with_notes
+from eosdsl.lowering.cell_tower import Layers, LoweredCells, all_layers, features, selected
 from eosdsl.lowering.forward import reduced_forward
 from eosdsl.lowering.generating import generating, refuse_continuous
 from eosdsl.lowering.halves import divisible
@@ -47,7 +48,9 @@ class Attachment(Restoring):
         self.replace(anatomy.text, "forward", MethodType(forward, anatomy.text))
         for layer in lowered.split:
             self.replace(layer, "forward", divisible(layer, layer.forward))
-        if lowered.tower is not None:
+        if isinstance(lowered.tower, LoweredCells):
+            self._enter_cells(anatomy, lowered.tower)
+        elif lowered.tower is not None:
             self._enter_tower(anatomy, lowered.tower)
         if lowered.first_site is not None:
             self._watch_calls(anatomy, lowered.first_site)
@@ -59,6 +62,16 @@ class Attachment(Restoring):
         self.replace(tower.stack, "forward", forward)
         self.replace(vlm, "get_image_features", image_features(vlm.get_image_features, tower))
         self.handles.append(tower.projector.register_forward_pre_hook(projector_hook(tower)))
+
+    def _enter_cells(self, anatomy: Anatomy, lowered: LoweredCells) -> None:
+        tower = lowered.tower
+        self.replace(tower.owner, tower.name, Layers(tower.layers, all_layers(lowered)))
+        if FEATURE_LAYER in tower.selects:
+            self.handles.append(tower.projector.register_forward_pre_hook(selected(tower)))
+        for kind in anatomy.placeholders:
+            name = f"get_{kind}_features"
+            if callable(getattr(anatomy.vlm, name, None)):
+                self.replace(anatomy.vlm, name, features(getattr(anatomy.vlm, name), tower))
 
     def _watch_calls(self, anatomy: Anatomy, first_site: int) -> None:
         model: Any = anatomy.model

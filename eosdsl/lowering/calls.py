@@ -24,7 +24,7 @@ from eosdsl.lowering.images import Layout, read_layout
 from eosdsl.lowering.masks import READY
 from eosdsl.lowering.places import incoming
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
-from eosdsl.lowering.tiles import tokens_of_images
+from eosdsl.lowering.tiles import prompt, tokens_of_images
 
 NOTES = "eosdsl_notes"
 """The keyword by which notes on features travel into the vision-language model, from in front of what may copy them."""
@@ -95,7 +95,8 @@ def entering(
     _refuse(anatomy, call, known)
     pixels = [kind for kind in anatomy.placeholders if call.get(_PIXELS[kind]) is not None]
     if pixels and not _encoded(call):
-        call["mm_encoder_outputs"] = {kind: _features(anatomy.vlm, kind, call) for kind in pixels}
+        with prompt(call["input_ids"]):
+            call["mm_encoder_outputs"] = {kind: _features(anatomy.vlm, kind, call) for kind in pixels}
         call.update({_PIXELS[kind]: None for kind in pixels})
     entry = _entry(anatomy, call, _notes(call, notes) if noted else None)
     if noted and notes is None and entry.layout is not None:

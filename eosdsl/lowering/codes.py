@@ -45,11 +45,11 @@ CODES: dict[str, tuple[str, str]] = {
     "E0436": (
         "this site is not built yet",
         "The language has this site and `plan` counts it, but no lowering runs it for this model. In the vision tower "
-        "and at its output it takes features that pass to the projector one by one, as in LLaVA, ViP-LLaVA and "
-        "PaliGemma. Where "
-        "the projector shuffles, pools or packs a whole grid of patches, or the tower itself attends in windows of it, "
-        "a row that is missing has no meaning: the message says which it is. `at input` reduces what the projector "
-        "gives, at the same price for the decoder.\n",
+        "and at its output it takes features that pass to the projector one by one (LLaVA, ViP-LLaVA, PaliGemma), or "
+        "patches that are joined in groups, which then go or stay together (Qwen-VL, InternVL, Idefics3, SmolVLM, Aya "
+        "Vision, Gemma 3). Where tiles are packed with newlines behind their rows, or a Pixtral tower packs images of "
+        "any shape, it is not built: the message says which it is. Nor can a search be open in a tower that joins "
+        "patches. `at input` reduces what the projector gives, at the same price for the decoder.\n",
     ),
     "E0437": (
         "the decoder does not offer what an operator reads",

@@ -19,7 +19,7 @@ from eosdsl.cost.plan import Plan, plan_schedule
 from eosdsl.diagnostics import Diagnostic, SpecError, error
 from eosdsl.ir.nodes import DiscreteProgram, RelaxedProgram
 from eosdsl.ir.schedule import Schedule
-from eosdsl.lowering.anatomy import Anatomy, dissect, dissect_tower, whole_model
+from eosdsl.lowering.anatomy import Anatomy, dissect, find_tower, whole_model
 from eosdsl.lowering.attach import Attachment, is_attached
 from eosdsl.lowering.build import Lowered, build
 from eosdsl.lowering.encoder import Encoder, EncoderAttachment, lower, take_apart
@@ -261,7 +261,7 @@ def compile_program(
     if is_attached(anatomy.text):
         refuse("E0430", "the model already carries an operator", "detach the first one: compiled.detach()")
     lowered = _lowered(
-        lambda: build(schedule, anatomy, lambda: dissect_tower(loaded, profile.torch, known), asks), source
+        lambda: build(schedule, anatomy, lambda: find_tower(loaded, anatomy, profile.torch, known), asks), source
     )
     return Compiled(program, source, schedule, anatomy, lowered, asks)
 

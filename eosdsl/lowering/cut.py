@@ -134,7 +134,7 @@ def _put(into: Tensor, batch: Tensor, rows: Tensor, valid: Tensor | None, values
 
 
 def _images_left(images: Images, reduction: Reduction, slots: Tensor, rows: Tensor, cutting: Cutting) -> Images:
-    origin = slots.where(reduction.anchors < 0, reduction.anchors)
+    origin = reduction.anchors if cutting.anchored and reduction.valid is None else _origin(reduction, slots)
     return replace(
         images,
         rows=rows,
@@ -144,6 +144,19 @@ def _images_left(images: Images, reduction: Reduction, slots: Tensor, rows: Tens
         counts=cutting.counts,
         later=reduced(images.later, reduction, rewrites=cutting.rewrites),
     )
+
+
+def _origin(reduction: Reduction, slots: Tensor) -> Tensor:
+    """The token that each row is known by, [G, K] into N: its anchor; rows without one are known by those of the slots
+    that are no anchors', one each, in order.
+    """
+    empty = reduction.anchors < 0
+    spoken_for = (slots[:, :, None] == reduction.anchors[:, None, :]).any(dim=2)
+    if reduction.valid is not None:
+        empty, spoken_for = empty & reduction.valid, spoken_for | ~reduction.valid
+    free = slots.gather(1, torch.argsort(spoken_for.to(torch.uint8), dim=1, stable=True))
+    rank = (empty.long().cumsum(dim=1) - 1).clamp(min=0)
+    return reduction.anchors.clamp(min=0).where(~empty, free.gather(1, rank))
 
 
 def _queries_left(queries: Queries, kept: Tensor, moved: Tensor, source: Tensor) -> Queries:

@@ -125,7 +125,7 @@ class Arriving(nn.Module):
         self.rotary = rotary
 
     def forward(self, stream: Stream, hidden: Tensor, past: Past, past_key_values: Any) -> Stream:
-        """hidden [B, L, D], features at the first placeholders of their image → the stream of the first segment."""
+        """hidden [B, L, D], features at their placeholders → the stream of the first segment."""
         entering = stream.beside(hidden)
         arrived = entering if entering.arrival is None else arrive(self.plan, entering, entering.arrival)
         return open_decoder(self.plan, entering, arrived, past_key_values, self.config, self.rotary)

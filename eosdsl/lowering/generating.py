@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
+from eosdsl.lowering.tiles import prompt
 
 _prompt_rows: ContextVar[int | None] = ContextVar("eosdsl_prompt_rows", default=None)
 
@@ -48,7 +49,8 @@ def generating(generate: Callable[..., Any], model: Any) -> Callable[..., Any]:
         ids = inputs if inputs is not None else kwargs.get("input_ids")
         token = _prompt_rows.set(None if ids is None else int(ids.shape[1]))
         try:
-            return generate(inputs, generation_config, **kwargs)
+            with prompt(ids):
+                return generate(inputs, generation_config, **kwargs)
         finally:
             _prompt_rows.reset(token)
 

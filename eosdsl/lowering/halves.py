@@ -33,17 +33,24 @@ KNOWN = {
     "Gemma2DecoderLayer",
     "Gemma3DecoderLayer",
     "GemmaDecoderLayer",
+    "Idefics3EncoderLayer",
+    "InternVLVisionLayer",
     "LlamaDecoderLayer",
     "MistralDecoderLayer",
     "Qwen2DecoderLayer",
     "Qwen3DecoderLayer",
     "Qwen2VLDecoderLayer",
+    "Qwen2VLVisionBlock",
     "Qwen2_5_VLDecoderLayer",
+    "Qwen2_5_VLVisionBlock",
     "Qwen3VLTextDecoderLayer",
+    "Qwen3VLVisionBlock",
     "SiglipEncoderLayer",
+    "SmolVLMEncoderLayer",
     "ViTLayer",
 }
-_MIDDLE = "eosdsl_middle"
+MIDDLE = "eosdsl_middle"
+"""The keyword by which a layer that is `divisible` is told to go on from its middle."""
 
 
 class Kept(NamedTuple):
@@ -84,7 +91,7 @@ class KeptAttention(nn.Module):
         queries, keys, values = (
             project_normed(self.layer, normed, which).to(hidden.device) for which in ("q", "k", "v")
         )
-        mixed = _interface(attention)(
+        mixed = attention_function(attention)(
             attention, queries, keys, values, attention_mask, scaling=scaling(self.layer), dropout=0.0
         )[0]
         out = out_projection(self.layer)(mixed.reshape(*hidden.shape[:-1], -1).contiguous())
@@ -100,7 +107,7 @@ class MlpHalf(nn.Module):
         self.layer: Any = layer
 
     def forward(self, entered: Tensor, middle: Tensor) -> Tensor:
-        return self.layer(entered, None, **{_MIDDLE: middle})
+        return self.layer(entered, None, **{MIDDLE: middle})
 
 
 def divisible(layer: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,7 +115,7 @@ def divisible(layer: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(forward)
     def from_anywhere(*args: Any, **kwargs: Any) -> Any:
-        middle = kwargs.pop(_MIDDLE, None)
+        middle = kwargs.pop(MIDDLE, None)
         if middle is None:
             return forward(*args, **kwargs)
         return middle + after_mlp(layer, layer.mlp(before_mlp(layer)(middle)))
@@ -122,7 +129,7 @@ def refuse_unknown(layer: nn.Module) -> None:
         refuse("E0438", f"{type(layer).__name__} cannot be split between attention and MLP")
 
 
-def _interface(attention: Any) -> Callable[..., Any]:
+def attention_function(attention: Any) -> Callable[..., Any]:
     """The attention function that the layer's own attention would call."""
     modelling = sys.modules[type(attention).__module__]
     chosen = attention.config._attn_implementation

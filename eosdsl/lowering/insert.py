@@ -15,7 +15,10 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from eosdsl.lowering import cells
 from eosdsl.lowering.attending import CAUSAL, Attending
+from eosdsl.lowering.cell_layers import CellAttention, CellLayer
+from eosdsl.lowering.cell_reducer import CellReducer
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.halves import AttentionHalf, KeptAttention, MlpHalf
 from eosdsl.lowering.relaxing.reducer import RelaxedReducer
@@ -28,7 +31,7 @@ LATE = "late"
 """What no layer is called with, but what is added behind it."""
 TOWER = ("attention_mask",)
 
-AnyReducer = Reducer | Arriving | TowerReducer | RelaxedReducer
+AnyReducer = Reducer | Arriving | TowerReducer | CellReducer | RelaxedReducer
 
 
 @dataclass(frozen=True)
@@ -112,12 +115,14 @@ def insert_into_decoder(
 @dataclass(frozen=True)
 class FeaturesAt:
     """Features are what stands behind `layer` layers of the tower; or, where `reads` names some, behind each of those
-    numbers of layers, side by side. `output`: the reducer on them.
+    numbers of layers, side by side. `output`: the reducer on them. `late`: what stands behind these numbers of layers
+    is read besides, for the decoder's early layers.
     """
 
     layer: int
     output: Placed | None = None
     reads: tuple[int, ...] = ()
+    late: tuple[int, ...] = ()
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -162,6 +167,8 @@ def _walk(
         with graph.inserting_before(node):
             if features_at is not None and index in features_at.places[:-1]:
                 threading.stream = _on_stream(graph, with_read, threading.stream, _input(node))
+            if features_at is not None and index in features_at.late:
+                threading.stream = _on_stream(graph, cells.with_read, threading.stream, _input(node))
             for placed in _at(reducers, index, middle=False):
                 node.update_arg(0, threading.reduce(placed, _input(node)))
             _call_with(node, threading.parts_of(index))
@@ -180,7 +187,7 @@ def _split(threading: _Threading, node: fx.Node, index: int, between: Sequence[P
     module, graph = threading.graph_module, threading.graph_module.graph
     layer = module.get_submodule(str(node.target))
     entered = _input(node)
-    first: nn.Module = KeptAttention(layer) if keeps else AttentionHalf(layer)
+    first, layer = _attention_half(layer, keeps=keeps)
     module.add_submodule(f"attention_{index}", first)
     half = graph.call_module(f"attention_{index}", node.args, dict(node.kwargs))
     middle = half
@@ -196,6 +203,13 @@ def _split(threading: _Threading, node: fx.Node, index: int, between: Sequence[P
     return second
 
 
+def _attention_half(layer: nn.Module, *, keeps: bool) -> tuple[nn.Module, nn.Module]:
+    """The first half of a layer, and the layer of the model that the second is called through."""
+    if isinstance(layer, CellLayer):
+        return CellAttention(layer, keeps=keeps), layer.layer
+    return KeptAttention(layer) if keeps else AttentionHalf(layer), layer
+
+
 def _features(threading: _Threading, node: fx.Node, out: fx.Node, features: FeaturesAt) -> fx.Node:
     graph, stream, hidden = threading.graph_module.graph, threading.stream, out if out is not node else node
     if features.reads:
@@ -206,7 +220,10 @@ def _features(threading: _Threading, node: fx.Node, out: fx.Node, features: Feat
             stream = _on_stream(graph, joined, stream, order)
         with graph.inserting_after(stream):
             hidden = graph.create_node("call_function", getattr, (stream, "hidden"), name="side_by_side")
-    with graph.inserting_after(hidden):
+    if features.layer in features.late:
+        with graph.inserting_after(hidden):
+            stream = _on_stream(graph, cells.with_read, stream, hidden)
+    with graph.inserting_after(stream if features.layer in features.late else hidden):
         if features.output is not None:
             return threading.call(features.output, hidden, stream)
         return _on_stream(graph, with_hidden, stream, hidden)

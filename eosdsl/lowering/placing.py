@@ -12,8 +12,10 @@ from eosdsl.cost.learned import asked_at, site_key
 from eosdsl.ir.nodes import AttentionBias
 from eosdsl.ir.quantities import Word
 from eosdsl.ir.schedule import Schedule, SiteReduction
-from eosdsl.lowering.anatomy import Anatomy, Tower
+from eosdsl.lowering.anatomy import Anatomy, CellTower, Tower
 from eosdsl.lowering.attending import CAUSAL, Attending
+from eosdsl.lowering.cell_layers import CellLayer
+from eosdsl.lowering.cell_reducer import CellReducer
 from eosdsl.lowering.counting import counting
 from eosdsl.lowering.discrete import Arriving, Reducer, TowerReducer
 from eosdsl.lowering.insert import AnyReducer, Placed
@@ -51,6 +53,25 @@ def place_in_tower(
     plans = _plans(schedule, sites, boundaries, boundaries, tower.config)
     placed = [
         _placed(plan, TowerReducer(plan, tower.config, layers, _asking(plan, schedule, networks))) for plan in plans
+    ]
+    output = placed.pop() if sites and sites[-1].site.stream == "encoder_output" else None
+    return placed, output
+
+
+def place_in_cells(
+    schedule: Schedule,
+    sites: Sequence[SiteReduction],
+    tower: CellTower,
+    cells: Sequence[CellLayer],
+    networks: nn.ModuleDict,
+) -> tuple[list[Placed], Placed | None]:
+    """As `place_in_tower`, where patches are joined behind the tower."""
+    boundaries = [_boundary(site, tower.feature_layer) for site in sites]
+    layers = dict(enumerate(cells))
+    plans = _plans(schedule, sites, boundaries, boundaries, tower.config)
+    placed = [
+        _placed(plan, CellReducer(plan, tower.config, layers, _asking(plan, schedule, networks), tower.leading))
+        for plan in plans
     ]
     output = placed.pop() if sites and sites[-1].site.stream == "encoder_output" else None
     return placed, output

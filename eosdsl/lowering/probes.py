@@ -29,7 +29,8 @@ from eosdsl.operators.base import (
 from eosdsl.operators.tensors import rows_of
 from eosdsl.source import Span
 
-_HELD = 1 << 22  # logits that are held at a time where every row is asked about every other
+HELD = 1 << 22
+"""Logits that are held at a time where every row is asked about every other."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def layers_of(probe: Probe, boundary: int) -> tuple[int, ...]:
         return (boundary - 1,)
     if not isinstance(probe, AttentionProbe):
         return ()
-    return (_layer(probe, boundary),)
+    return (layer_of(probe, boundary),)
 
 
 def inputs_of(probe: Probe, boundary: int) -> tuple[int, ...]:
@@ -127,7 +128,7 @@ def read(
             text, text_valid = _text(stream, images)
         elif isinstance(probe, AttentionProbe):
             raters = _raters(embedded, images) if probe.query == "raters" and embedded is not None else None
-            attention[probe] = _attention_rows(views[_layer(probe, boundary)], probe, images, raters)
+            attention[probe] = _attention_rows(views[layer_of(probe, boundary)], probe, images, raters)
         elif isinstance(probe, KeysProbe):
             keys = _of_images(_keys(views[boundary - 1]), views[boundary - 1], images)
         elif isinstance(probe, ValuesProbe):
@@ -135,7 +136,8 @@ def read(
     return Readings(attention, keys, values, text, text_valid)
 
 
-def _layer(probe: AttentionProbe, boundary: int) -> int:
+def layer_of(probe: AttentionProbe, boundary: int) -> int:
+    """The layer whose attention a probe at a boundary asks for."""
     if probe.layer == "previous":
         return boundary - 1
     return boundary if probe.layer == "next" else probe.layer
@@ -225,8 +227,8 @@ def _attention_rows(
 
 
 def _at_once(view: View, sequences: int) -> int:
-    """How many rows of each of so many sequences are asked together, so that their logits stay below `_HELD`."""
-    return max(_HELD // (sequences * heads_of(view.layer) * view.total), 1)
+    """How many rows of each of so many sequences are asked together, so that their logits stay below `HELD`."""
+    return max(HELD // (sequences * heads_of(view.layer) * view.total), 1)
 
 
 def _columns(weights: Tensor, sequences: Tensor, columns: Tensor, view: View) -> Tensor:

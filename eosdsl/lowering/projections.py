@@ -25,9 +25,29 @@ def project(layer: Any, hidden: Tensor, which: Which) -> Tensor:
 def project_normed(layer: Any, normed: Tensor, which: Which) -> Tensor:
     """As `project`, of rows that went through the layer's norm already, on the device of the layer."""
     attention = attention_of(layer)
-    rows = getattr(attention, f"{which}_proj")(normed)
-    heads = rows.view(*rows.shape[:-1], -1, attention.head_dim)
+    if hasattr(attention, "qkv"):
+        return _heads(attention, attention.qkv(normed).chunk(3, dim=-1)["qkv".index(which)], which)
+    return _heads(attention, getattr(attention, f"{which}_proj")(normed), which)
+
+
+def project_all(layer: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values as `project_normed` gives them."""
+    attention = attention_of(layer)
+    if not hasattr(attention, "qkv"):
+        return (
+            project_normed(layer, normed, "q"),
+            project_normed(layer, normed, "k"),
+            project_normed(layer, normed, "v"),
+        )
+    queries, keys, values = attention.qkv(normed).chunk(3, dim=-1)
+    return _heads(attention, queries, "q"), _heads(attention, keys, "k"), _heads(attention, values, "v")
+
+
+def _heads(attention: Any, rows: Tensor, which: Which) -> Tensor:
     norm = getattr(attention, f"{which}_norm", None)
+    if norm is not None and len(getattr(norm, "weight", ())) == rows.shape[-1]:  # InternVL norms heads all together
+        rows, norm = norm(rows), None
+    heads = rows.unflatten(-1, (-1, attention.head_dim))
     return (heads if norm is None else norm(heads)).transpose(1, 2)
 
 
@@ -39,6 +59,15 @@ def rotate(layer: Any, heads: Tensor, rope: Rope | None) -> Tensor:
         return heads
     modelling = sys.modules[type(attention_of(layer)).__module__]
     return modelling.apply_rotary_pos_emb(heads, heads, *rope)[0]
+
+
+def rotate_patches(layer: Any, heads: Tensor, rope: Rope | None) -> Tensor:
+    """Rotate queries or keys [B, H, R, head width] of a tower's layer by rope: (cos, sin), each [B, R, head width]."""
+    if rope is None:
+        return heads
+    modelling = sys.modules[type(attention_of(layer)).__module__]
+    rows = heads.transpose(1, 2)
+    return modelling.apply_rotary_pos_emb_vision(rows, rows, *rope)[0].transpose(1, 2)
 
 
 def _rotates(attention: Any) -> bool:
@@ -59,18 +88,19 @@ def scaling(layer: Any) -> float:
 
 def attention_of(layer: Any) -> Any:
     """A layer's attention; None where it has none by a known name."""
-    return _named(layer, ("self_attn", "attention"))
+    return _named(layer, ("self_attn", "attention", "attn"))
 
 
 def heads_of(layer: Any) -> int:
     """How many heads ask."""
     attention = attention_of(layer)
-    return int(attention.q_proj.out_features) // int(attention.head_dim)
+    projected = attention.qkv.out_features // 3 if hasattr(attention, "qkv") else attention.q_proj.out_features
+    return int(projected) // int(attention.head_dim)
 
 
 def out_projection(layer: Any) -> Any:
     """The linear map behind a layer's attention."""
-    return _named(attention_of(layer), ("o_proj", "out_proj"))
+    return _named(attention_of(layer), ("o_proj", "out_proj", "projection_layer", "proj"))
 
 
 def before_attention(layer: Any) -> Any:
@@ -81,13 +111,13 @@ def before_attention(layer: Any) -> Any:
 def after_attention(layer: Any, out: Tensor) -> Tensor:
     """What a layer's attention adds to its rows: normed first where the MLP has a norm of its own in front (Gemma)."""
     out = layer.post_attention_layernorm(out) if hasattr(layer, "pre_feedforward_layernorm") else out
-    return _scaled(layer, "layer_scale1", out)
+    return _scaled(layer, 1, out)
 
 
 def after_mlp(layer: Any, out: Tensor) -> Tensor:
     """What a layer's MLP adds to its rows."""
     out = layer.post_feedforward_layernorm(out) if hasattr(layer, "post_feedforward_layernorm") else out
-    return _scaled(layer, "layer_scale2", out)
+    return _scaled(layer, 2, out)
 
 
 def before_mlp(layer: Any) -> Any:
@@ -96,9 +126,11 @@ def before_mlp(layer: Any) -> Any:
     return _named(layer, names)
 
 
-def _scaled(layer: Any, scale: str, out: Tensor) -> Tensor:
-    """What a half gives, scaled (DINOv2), and dropped in training where the layer does so (ViT)."""
-    for name in (scale, "dropout", "drop_path"):
+def _scaled(layer: Any, half: int, out: Tensor) -> Tensor:
+    """What a half gives, scaled (DINOv2, InternVL), and dropped in training where the layer does so (ViT)."""
+    factor = getattr(layer, f"lambda_{half}", None)
+    out = out if factor is None else factor * out
+    for name in (f"layer_scale{half}", "dropout", "drop_path"):
         change = getattr(layer, name, None)
         out = change(out) if isinstance(change, nn.Module) else out
     return out

@@ -13,6 +13,7 @@ from eosdsl.ir.nodes import Mix
 from eosdsl.ir.schedule import BoundGroup, Schedule
 from eosdsl.ir.spell import spell_call, spell_score, spell_value
 from eosdsl.lowering.build import Lowered
+from eosdsl.lowering.cell_reducer import CellReducer
 from eosdsl.lowering.discrete import Reducer, TowerReducer
 
 _WIDTH = 118
@@ -62,7 +63,7 @@ def _function(name: str, graph: fx.GraphModule) -> Iterator[str]:
 
 def _reducers(graph: fx.GraphModule) -> Iterator[str]:
     for name, module in graph.named_children():
-        if not isinstance(module, Reducer | TowerReducer):
+        if not isinstance(module, Reducer | TowerReducer | CellReducer):
             continue
         site = module.plan.site
         yield "#"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eosdsl.ir.schedule import Site
+from eosdsl.lowering.cell_reducer import CellReducer
+from eosdsl.lowering.cells import CellStream
 from eosdsl.lowering.discrete import Reducer, TowerReducer
 from eosdsl.lowering.stream import Stream
 
@@ -41,7 +43,7 @@ def record(compiled: Compiled) -> Generator[list[StepRecord]]:
     """
     records: list[StepRecord] = []
 
-    def note(reducer: Any, _: Any, stream: Stream) -> None:
+    def note(reducer: Any, _: Any, stream: Stream | CellStream) -> None:
         if stream.images is not None:
             records.append(StepRecord(reducer.plan.site.site, _images(stream)))
 
@@ -53,12 +55,13 @@ def record(compiled: Compiled) -> Generator[list[StepRecord]]:
             handle.remove()
 
 
-def _reducers(compiled: Compiled) -> list[Reducer | TowerReducer]:
+def _reducers(compiled: Compiled) -> list[Reducer | TowerReducer | CellReducer]:
     graphs = [compiled.graph, *([] if compiled.tower_graph is None else [compiled.tower_graph])]
-    return [module for graph in graphs for module in graph.modules() if isinstance(module, Reducer | TowerReducer)]
+    modules = (module for graph in graphs for module in graph.modules())
+    return [module for module in modules if isinstance(module, Reducer | TowerReducer | CellReducer)]
 
 
-def _images(stream: Stream) -> tuple[ImageRecord, ...]:
+def _images(stream: Stream | CellStream) -> tuple[ImageRecord, ...]:
     images = stream.images
     assert images is not None
     index, sizes = images.index.tolist(), images.sizes.tolist()

@@ -71,7 +71,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Arrival:
-    """What the vision tower left of G images: K rows each, at the first K placeholders of their image.
+    """What the vision tower left of G images: K rows each, at the placeholders of the tokens that they are.
 
     places [G, K] int64: the placeholder whose position a row takes; index [G, K] int64: its place in the unreduced
     image; sizes [G, K] float32; valid [G, K] bool, None where all count. Known to the host: counts, rows per image;

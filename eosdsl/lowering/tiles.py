@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from eosdsl.models.profile import Joins
 
 _BEFORE = 8
+_prompt: ContextVar[np.ndarray | None] = ContextVar("eosdsl_prompt_ids", default=None)
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,18 @@ def _same(tiles: Tiles, ids: np.ndarray, first: int, last: int, following: int) 
     """Whether a tile on the rows `first` to `last` and one that begins at `following` are of one image."""
     before, between = ids[max(0, first - _BEFORE) : first], ids[last + 1 : following]
     return tiles.joins(before.tolist(), between.tolist())
+
+
+@contextmanager
+def prompt(ids: Any) -> Generator[None]:
+    """While the block runs, images that are encoded are those of prompts with these token ids [B, L], None: unknown."""
+    token = _prompt.set(None if ids is None else ids.cpu().numpy())
+    try:
+        yield
+    finally:
+        _prompt.reset(token)
+
+
+def prompt_ids() -> np.ndarray | None:
+    """The token ids of the prompts whose images are being encoded, [B, L]."""
+    return _prompt.get()

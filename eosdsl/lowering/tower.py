@@ -83,7 +83,7 @@ def image_features(features: Callable[..., Any], tower: Tower) -> Callable[..., 
         assert encoding.stream is not None, "the tower's layers ran within"
         notes = _notes(encoding.stream, tower)
         if isinstance(out.pooler_output, Tensor):
-            stacked(out)
+            stacked(out, tower.features)
         out.pooler_output = [
             with_note(rows, note, tower.features) for rows, note in zip(out.pooler_output, notes, strict=True)
         ]

@@ -11,8 +11,8 @@ from typing import Any
 
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts, ProjectorFacts
-from eosdsl.models.internvl import SHUFFLE, USUAL_TILES
-from eosdsl.models.profile import Profile, Shipped
+from eosdsl.models.internvl import USUAL_TILES
+from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
@@ -47,7 +47,9 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=USUAL_TILES * (rows // merge) * (columns // merge),
         image_token_id=config.token("image_token_id", "image_token_index") or 255036,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=SHUFFLE,
+        tower_refused=""
+        if isinstance(config.get("vision_feature_layer", -1), int)
+        else "it takes features of several layers",
     )
 
 
@@ -64,6 +66,7 @@ PROFILE = Profile(
     shipped=(
         Shipped("aya-vision-8b", "aya-vision-8b.json", ("aya-vision",), "Command R7B with SigLIP2 at 364 pixels"),
     ),
+    torch=TorchNames(tower_rows="tiles"),
     summary="tiles of 169 tokens, SigLIP tower, pixel shuffle, sliding layers",
     joins=joins,
     notes=("the token in front of every tile is text: it stays, and counts as text",),

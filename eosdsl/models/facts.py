@@ -41,7 +41,8 @@ class EncoderFacts(Facts):
 
     `patches` are those of the usual image, all tiles together (None: as many as its visual tokens stand for); `tiles`
     are encoded apart from each other, each with its own CLS and registers. In `windowed_layers` attention stays within
-    windows of `window` patches.
+    windows of `window` patches. late_depths: layers behind which features are read for the decoder's early layers, one
+    of them for each (DeepStack).
     """
 
     layers: int
@@ -59,6 +60,7 @@ class EncoderFacts(Facts):
     tiles: int = 1
     window: int | None = None
     windowed_layers: tuple[int, ...] = ()
+    late_depths: tuple[int, ...] = ()
 
     @property
     def extra_rows(self) -> int:

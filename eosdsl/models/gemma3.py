@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts, ProjectorFacts
-from eosdsl.models.profile import Profile, Shipped
+from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
-
-_POOLING = "the projector pools a whole grid of patches 4 by 4, which a reduction in front of it would break"
 
 
 def read(config: Config, name: str) -> ModelFacts:
@@ -32,7 +30,6 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=side * side,
         image_token_id=config.token("image_token_id", "image_token_index") or 262144,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=_POOLING,
     )
 
 
@@ -42,6 +39,7 @@ PROFILE = Profile(
     architecture="Gemma3ForConditionalGeneration",
     read=read,
     shipped=(Shipped("gemma3-4b", "gemma3-4b.json", ("gemma3",), "Gemma 3 4B with SigLIP at 896 pixels"),),
+    torch=TorchNames(tower_rows="tiles"),
     summary="256 tokens an image, sliding and full layers, images see themselves in both directions",
     blocks="images",
     window_first=True,

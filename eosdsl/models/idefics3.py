@@ -11,14 +11,16 @@ from collections.abc import Sequence
 
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts, ProjectorFacts
-from eosdsl.models.internvl import SHUFFLE
 from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
 USUAL_TILES = 17
 TORCH = TorchNames(
-    text_model="model.text_model", vision_tower="model.vision_model", projector="model.connector.modality_projection"
+    text_model="model.text_model",
+    vision_tower="model.vision_model",
+    projector="model.connector.modality_projection",
+    tower_rows="tiles",
 )
 NOTE = "row, column and newline tokens between the tiles are text: they stay, and count as text"
 
@@ -46,7 +48,6 @@ def read_kind(config: Config, name: str, family: str) -> ModelFacts:
         visual_tokens=USUAL_TILES * rows * columns // merge**2,
         image_token_id=config.token("image_token_id") or 128257,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=SHUFFLE,
     )
 
 

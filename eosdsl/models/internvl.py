@@ -16,7 +16,6 @@ from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
 USUAL_TILES = 5
-SHUFFLE = "pixel shuffle joins the patches of a whole grid, which a reduction in front of it would break"
 
 
 def read(config: Config, name: str) -> ModelFacts:
@@ -24,6 +23,7 @@ def read(config: Config, name: str) -> ModelFacts:
     vision = vision_section(config, {"model_type": "internvl_vision"}, kind="internvl_vision")
     rows, columns = patch_grid(vision)
     encoder = encoder_facts(config, vision, USUAL_TILES, -1)
+    other_layer = encoder.layers_run < encoder.layers
     decoder = decoder_facts(config.section("text_config", "qwen2"))
     merge = round(1 / float(config.get("downsample_ratio", 0.5)))
     joined = encoder.width * merge**2
@@ -37,7 +37,7 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=USUAL_TILES * (rows // merge) * (columns // merge),
         image_token_id=config.token("image_token_id", "image_token_index") or 151667,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=SHUFFLE,
+        tower_refused="features are those of a layer in front of the last" if other_layer else "",
     )
 
 
@@ -54,7 +54,7 @@ PROFILE = Profile(
     shipped=(
         Shipped("internvl3-8b", "internvl3-8b.json", ("internvl", "internvl3"), "Qwen2.5-7B with InternViT-300M"),
     ),
-    torch=TorchNames(vision_layers="encoder.layer"),
+    torch=TorchNames(vision_layers="encoder.layer", tower_rows="tiles"),
     summary="tiles of 256 tokens, tower with CLS, pixel shuffle",
     joins=joins,
     notes=("one tile is 256 tokens; an image that is not cut has one",),

@@ -34,6 +34,11 @@ class TorchNames:
     `text_model` is the stack whose `forward` is replaced; `layers`, `norm`, `rotary` and `embeddings` are paths inside
     it. `vision_layers` is a path inside `vision_tower`. None where the family has no such part. An image encoder that
     stands alone has no `text_model` (""); its `vision_tower` is then the whole model where there is no such part.
+
+    tower_rows: what the rows of the tower are. `images`: every image is a sequence, whose features pass to the
+    projector one by one. `tiles`: every tile is a sequence, a square of patches, joined `merge` by `merge` behind the
+    tower. `groups`: all images in one sequence, patches that are joined beside each other; `late_mergers` is then a
+    path inside `vision_tower` to what joins those that are read at other depths.
     """
 
     text_model: str = "model.language_model"
@@ -45,6 +50,8 @@ class TorchNames:
     vision_tower: str | None = "model.vision_tower"
     vision_layers: str | None = "encoder.layers"
     projector: str | None = "model.multi_modal_projector"
+    tower_rows: Literal["images", "tiles", "groups"] = "images"
+    late_mergers: str | None = None
 
 
 Joins = Callable[[Sequence[int], Sequence[int]], bool]

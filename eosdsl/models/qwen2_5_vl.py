@@ -30,8 +30,7 @@ def read(config: Config, name: str) -> ModelFacts:
         windowed_layers=tuple(i for i in range(layers) if i not in full),
     )
     merge = section.count("spatial_merge_size")
-    known = family_facts(config, name, "qwen2_5_vl", decoder(config, "qwen2_5_vl_text"), encoder, merge)
-    return known.model_copy(update={"tower_refused": f"most layers attend within windows, and {known.tower_refused}"})
+    return family_facts(config, name, "qwen2_5_vl", decoder(config, "qwen2_5_vl_text"), encoder, merge)
 
 
 PROFILE = Profile(

@@ -11,12 +11,10 @@ from eosdsl.models.facts import DecoderFacts, EncoderFacts, ModelFacts, Projecto
 from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 
-MERGER = (
-    "its merger joins 2 by 2 patches, groups that a reduction in front of it would break up; "
-    "`input` reduces what the merger gives"
-)
 USUAL_SIDE = 672  # pixels
-TORCH = TorchNames(vision_tower="model.visual", vision_layers="blocks", projector="model.visual.merger")
+TORCH = TorchNames(
+    vision_tower="model.visual", vision_layers="blocks", projector="model.visual.merger", tower_rows="groups"
+)
 _VISION = {
     "depth": 32,
     "num_heads": 16,
@@ -56,7 +54,6 @@ def family_facts(
         visual_tokens=side * side,
         image_token_id=config.token("image_token_id") or 151655,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=MERGER,
     )
 
 

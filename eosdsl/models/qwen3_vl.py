@@ -6,6 +6,8 @@ A video is one image here, though timestamps stand between its frames.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eosdsl.models.config import Config
 from eosdsl.models.facts import EncoderFacts, ModelFacts
 from eosdsl.models.profile import Profile, Shipped
@@ -32,6 +34,7 @@ def read(config: Config, name: str) -> ModelFacts:
         patch_size=section.side("patch_size")[0],
         temporal_patch_size=section.side("temporal_patch_size")[0],
         channels=section.count("in_channels"),
+        late_depths=tuple(depths),
     )
     known = family_facts(
         config, name, "qwen3_vl", decoder(config, "qwen3_vl_text"), encoder, section.count("spatial_merge_size")
@@ -49,6 +52,6 @@ PROFILE = Profile(
     architecture="Qwen3VLForConditionalGeneration",
     read=read,
     shipped=(Shipped("qwen3-vl-8b", "qwen3-vl-8b.json", ("qwen3-vl",), "Qwen3-8B, DeepStack behind three layers"),),
-    torch=TORCH,
+    torch=replace(TORCH, late_mergers="deepstack_merger_list"),
     summary="any resolution, 2x2 mergers at four depths, M-RoPE, DeepStack",
 )

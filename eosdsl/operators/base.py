@@ -164,7 +164,8 @@ class Reduction:
 @dataclass(frozen=True)
 class CostContext:
     """Sizes that reducer costs depend on: incoming `tokens` per image, `rows` of the whole sequence (with text),
-    `text_rows`, stream `width`, `heads`, `head_width`, `kv_heads`, anchors `kept`."""
+    `text_rows`, `width` of a token, `heads`, `head_width`, `kv_heads`, anchors `kept`. `patches`: rows of a token, side
+    by side in its width (more than one in a tower that joins them)."""
 
     tokens: int
     kept: int
@@ -174,10 +175,16 @@ class CostContext:
     heads: int
     kv_heads: int
     head_width: int
+    patches: int = 1
+
+    @property
+    def row_width(self) -> int:
+        """Width of a row of the stream."""
+        return self.width // self.patches
 
     def feature_width(self, feature: Feature) -> int:
-        """Width of a row of hidden state, or of keys or values with their heads side by side."""
-        return self.width if feature == "hidden" else self.kv_heads * self.head_width
+        """Width of a token's hidden state, or of its keys or values with their heads side by side."""
+        return self.width if feature == "hidden" else self.kv_heads * self.head_width * self.patches
 
 
 class Operator(BaseModel, ABC):

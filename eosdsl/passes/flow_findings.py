@@ -45,7 +45,7 @@ def flow_findings(
 def _idle(reduction: SiteReduction, count: SiteCount, image: ImageTokens) -> _Idle | None:
     if count.retained < count.incoming or any(group.count is None for group in reduction.groups):
         return None
-    unreduced = image.original if reduction.site.stream == "decoder" else image.patches
+    unreduced = image.original if reduction.site.stream == "decoder" else image.in_tower
     asked = sum(_asked(group, unreduced, count.incoming) for group in reduction.groups)
     amount = reduction.groups[0].amount
     return _Idle(reduction, asked, count.incoming < unreduced, amount.span or reduction.span)
@@ -75,7 +75,7 @@ def _finding(sites: list[_Idle]) -> Diagnostic:
 
 def _own_counts(reduction: SiteReduction, count: SiteCount, image: ImageTokens) -> Iterator[Diagnostic]:
     """A pick that brings its own count needs the whole grid."""
-    unreduced = image.original if reduction.site.stream == "decoder" else image.patches
+    unreduced = image.original if reduction.site.stream == "decoder" else image.in_tower
     for group in reduction.groups:
         grid = image.grid or (1, unreduced)
         own = own_count(group.pick, unreduced, grid)

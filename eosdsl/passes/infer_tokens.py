@@ -1,7 +1,8 @@
 """How many tokens there are at every place: integers only, for the model's usual image and for any other.
 
-Counts are per image. The tower counts patches (its CLS and registers are no candidates), the decoder visual tokens; the
-projector turns `merge_area` patches into one token. Whatever rounds, rounds up, once.
+Counts are per image. The tower counts patches (its CLS and registers are no candidates), the decoder visual tokens.
+Where `merge_area` patches are joined into one visual token, they go or stay together, and are one token in the tower
+too. Whatever rounds, rounds up, once.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isqrt
 
 from eosdsl.ir.nodes import Amount
 from eosdsl.ir.quantities import Call, Quantity, Word
@@ -30,10 +30,16 @@ class ImageTokens:
     merge_area: int = 1
     grid: tuple[int, int] | None = None
 
-    def visual(self, patches: int) -> int:
-        """Visual tokens that so many patches become; rows that no patch stands for (newlines, a CLS) stay."""
-        others = self.original - self.patches // self.merge_area
-        return others + -(-patches // self.merge_area)
+    @property
+    def in_tower(self) -> int:
+        """Tokens in the tower: its patches, or the groups of them that become one visual token each."""
+        return self.patches // self.merge_area
+
+    def visual(self, left: int) -> int:
+        """Visual tokens that so many tokens of the tower become; rows that no patch stands for (newlines, a CLS)
+        stay.
+        """
+        return self.original - self.in_tower + left
 
 
 @dataclass(frozen=True)
@@ -89,16 +95,16 @@ def token_flow(
     fewest (one token) that it can keep."""
     ends: Ends = {}
     flow: list[SiteCount] = []
-    patches, visual = image.patches, image.original
+    tower, visual = image.in_tower, image.original
     for reduction in reductions:
         in_decoder = reduction.site.stream == "decoder"
-        counted = _site(reduction, image, visual if in_decoder else patches, ends, least)
+        counted = _site(reduction, image, visual if in_decoder else tower, ends, least)
         flow.append(counted)
         if in_decoder:
             visual = counted.retained
         else:
-            patches = counted.retained
-            visual = image.visual(patches)
+            tower = counted.retained
+            visual = image.visual(tower)
     return tuple(flow)
 
 
@@ -107,17 +113,18 @@ def layer_tokens(
 ) -> tuple[LayerTokens, ...]:
     """Tokens in every layer of the tower (patches) or of the decoder (visual tokens)."""
     before = [f.retained for r, f in zip(reductions, flow, strict=True) if r.site.stream != "decoder"]
-    present = image.patches if stream == "encoder" else image.visual(before[-1]) if before else image.original
+    present = image.in_tower if stream == "encoder" else image.visual(before[-1]) if before else image.original
     kept = {
         (r.site.layer, r.site.after_attention): f.retained
         for r, f in zip(reductions, flow, strict=True)
         if r.site.stream == stream
     }
+    rows = image.merge_area if stream == "encoder" else 1
     result: list[LayerTokens] = []
     for layer in range(layers):
         entering = kept.get((layer, False), present)
         present = kept.get((layer, True), entering)
-        result.append(LayerTokens(entering, present))
+        result.append(LayerTokens(entering * rows, present * rows))
     return tuple(result)
 
 
@@ -156,11 +163,8 @@ def _site(reduction: SiteReduction, image: ImageTokens, incoming: int, ends: End
 
 
 def _unreduced(reduction: SiteReduction, image: ImageTokens) -> tuple[int, tuple[int, int] | None]:
-    """The count that percentages are of, and its grid: patches in the tower, visual tokens in the decoder."""
-    if reduction.site.stream == "decoder":
-        return image.original, image.grid
-    side = isqrt(image.merge_area)
-    return image.patches, (image.grid[0] * side, image.grid[1] * side) if image.grid else None
+    """The count that percentages are of, and its grid."""
+    return (image.original if reduction.site.stream == "decoder" else image.in_tower), image.grid
 
 
 def _group(

@@ -57,9 +57,7 @@ def view_of(image_processor: Any, image: Image.Image, facts: ModelFacts) -> Imag
 
 def _step(record: StepRecord, place: int, view: ImageView, facts: ModelFacts) -> StepView:
     image = record.images[place]
-    # inside a tower whose patches are joined later, rows are patches, not cells of the grid of visual tokens
-    joined = record.site.stream != "decoder" and facts.merge_area > 1
-    if image.original != view.tokens or joined:
+    if image.original != view.tokens:
         raise _unplaced(facts)
     return StepView(site_name(record.site), image.kept, image.sizes)
 

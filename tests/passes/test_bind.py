@@ -275,9 +275,9 @@ class TestGrid:
     def test_without_a_whole_grid(self, text: str, model: str) -> None:
         assert "E0328" in codes(text, model)
 
-    def test_patches_have_a_finer_grid(self) -> None:
+    def test_patches_that_are_joined_have_the_grid_of_their_tokens(self) -> None:
         schedule = bound("at encoder output: pick grid(2x2) via pool", "qwen2-vl")
-        assert schedule.reductions[0].retained == 24 * 24
+        assert schedule.reductions[0].retained == 12 * 12
         assert set(schedule.decoder_tokens) == {144}
 
 

@@ -158,13 +158,14 @@ def test_counts_never_grow_and_layers_agree_with_sites(text: str, original: int)
 
 
 def test_the_projector_joins_patches() -> None:
-    """Four patches make one token of Qwen2-VL; half a token is a token."""
+    """Four patches make one token of Qwen2-VL, in its tower too: they go or stay together."""
     facts = known("qwen2-vl")
     assert facts.patches == 2304
-    for kept, visual in ((1000, 250), (1001, 251), (4, 1), (1, 1)):
-        schedule = bound(f"at encoder output: retain {kept} tokens", "qwen2-vl")
-        assert set(schedule.decoder_tokens) == {visual}
-        assert schedule.reductions[0].incoming == 2304
+    for kept, left in (("250 tokens", 250), ("1 tokens", 1), ("10%", 58), ("50% of incoming", 288)):
+        schedule = bound(f"at encoder layer 3: retain {kept}", "qwen2-vl")
+        assert set(schedule.decoder_tokens) == {left}
+        assert schedule.reductions[0].incoming == 576
+        assert set(schedule.encoder_tokens) == {2304, 4 * left}
 
 
 def test_newlines_are_no_patches() -> None:

@@ -67,9 +67,9 @@ class Attention(Score):
         """Query projection and one row of logits for each row that looks; a look ahead also projects the keys."""
         rows = self._rows(context)
         inner = context.heads * context.head_width
-        queries = rows * context.width * inner
+        queries = rows * context.row_width * inner
         logits = rows * context.rows * inner
-        keys = context.rows * context.width * context.kv_heads * context.head_width if self.layer == "next" else 0
+        keys = context.rows * context.row_width * context.kv_heads * context.head_width if self.layer == "next" else 0
         raters = context.text_rows * context.tokens * context.width if self.query == "raters" else 0
         return queries + logits + keys + raters
 
@@ -77,7 +77,7 @@ class Attention(Score):
         if self.query in ("last", "cls"):
             return 1
         if self.query == "visual":
-            return context.tokens
+            return context.tokens * context.patches
         return context.text_rows if self.query in ("text", "raters") else context.rows
 
     def compute(self, tokens: Tokens) -> Tensor:

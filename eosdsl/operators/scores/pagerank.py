@@ -35,8 +35,8 @@ class PageRank(Score):
 
     def macs(self, context: CostContext) -> int:
         inner = context.heads * context.head_width
-        keys = context.rows * context.width * context.kv_heads * context.head_width if self.layer == "next" else 0
-        attention = context.tokens * (context.width + context.rows) * inner
+        keys = context.rows * context.row_width * context.kv_heads * context.head_width if self.layer == "next" else 0
+        attention = context.tokens * context.patches * (context.row_width + context.rows) * inner
         return attention + keys + self.iterations * context.heads * context.tokens * context.tokens
 
     def compute(self, tokens: Tokens) -> Tensor:

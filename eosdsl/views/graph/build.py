@@ -76,7 +76,7 @@ class _Builder:
 
     def start(self) -> None:
         facts = self.schedule.model if self.schedule is not None else None
-        encoder = facts.patches if facts is not None else None
+        encoder = facts.patches // facts.merge_area if facts is not None else None
         self._node("image", "place", "image")
         self.ends = [("image", encoder)]
 
