@@ -13,7 +13,7 @@ import numpy as np
 from eosdsl.models.profile import Joins
 
 _BEFORE = 8
-_prompt: ContextVar[np.ndarray | None] = ContextVar("eosdsl_prompt_ids", default=None)
+_prompt: ContextVar[Any] = ContextVar("eosdsl_prompt_ids", default=None)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _same(tiles: Tiles, ids: np.ndarray, first: int, last: int, following: int) 
 @contextmanager
 def prompt(ids: Any) -> Generator[None]:
     """While the block runs, images that are encoded are those of prompts with these token ids [B, L], None: unknown."""
-    token = _prompt.set(None if ids is None else ids.cpu().numpy())
+    token = _prompt.set(ids)
     try:
         yield
     finally:
@@ -63,5 +63,6 @@ def prompt(ids: Any) -> Generator[None]:
 
 
 def prompt_ids() -> np.ndarray | None:
-    """The token ids of the prompts whose images are being encoded, [B, L]."""
-    return _prompt.get()
+    """The token ids of the prompts whose images are being encoded, [B, L], None: unknown."""
+    ids = _prompt.get()
+    return None if ids is None else ids.cpu().numpy()
