@@ -1,8 +1,10 @@
 """Measuring a latency profile: how long a decoder layer takes over so many rows here, and what a prefill takes besides.
 
-The model is run whole under specs that cut the rows of all its layers to a few counts: the median times of a layer's
-forward, taken by hooks, make the table. What a prefill takes besides its layers is measured with it, and whole prefills
-under other specs, which the curve has not seen, say how well it predicts.
+The model is run whole, as it is and under specs that cut the rows of all its layers to a few counts, all in turns, so
+that a machine that grows slower or faster does so for every count alike. The median times of a layer's forward, taken
+by hooks, make the table. What reducers take, and what a prefill takes besides, is taken by the same hooks: as the
+difference of two prefills it would drown in the noise of both. Whole prefills under other specs, which the curve has
+not seen, say how well it predicts.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
 from statistics import median
@@ -18,18 +20,20 @@ from typing import Any
 
 import torch
 
+from eosdsl.cost.account import schedule_cost
 from eosdsl.cost.expect import predicted
 from eosdsl.cost.flops import Rows, decoder_macs
 from eosdsl.cost.latency import LatencyProfile, Point, Trial, fit_curve
-from eosdsl.lowering.anatomy import dissect, whole_model
+from eosdsl.lowering.anatomy import Anatomy, dissect, whole_model
 from eosdsl.lowering.compile import Compiled, compile_program
+from eosdsl.lowering.discrete import Reducer
 from eosdsl.models.profiles import profiles
 from eosdsl.models.registry import facts
 from eosdsl.parsing import parse
 from eosdsl.run.clock import seconds
 
 SHARES = (100, 75, 50, 33, 20, 10, 5)
-"""Percent of the visual tokens that the table is measured with."""
+"""Percent of the visual tokens that the table is measured with; all: the model as it is."""
 TRIALS = (
     "at layer {middle}: retain 50% by norm(hidden)",
     "at layers {first}, {middle}: retain 60%, 15% by norm(hidden)",
@@ -42,30 +46,52 @@ TRIALS = (
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """Milliseconds of a prefill: of every layer with its rows, of all reducers, of the image's encoding, of all."""
+
+    layers: tuple[tuple[int, float], ...]
+    reducers: float
+    tower: float
+    whole: float
+
+    @property
+    def rest(self) -> float:
+        """What neither layers nor reducers take."""
+        return self.whole - self.reducers - sum(one for _, one in self.layers)
+
+
 @dataclass
 class _Watch:
-    """Milliseconds of every layer call, with its rows, while hooks are on."""
+    """Milliseconds of every call of some modules, with the rows that entered, while hooks are on; `place`: of hidden
+    states [B, L, D] among the arguments.
+    """
 
-    layers: Sequence[Any]
+    modules: Sequence[Any]
+    place: int = 0
     calls: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
     _started: float = 0.0
     _handles: list[Any] = field(default_factory=list[Any])
 
     def __enter__(self) -> _Watch:
-        for layer in self.layers:
-            self._handles.append(layer.register_forward_pre_hook(self._before))
-            self._handles.append(layer.register_forward_hook(self._after))
+        for module in self.modules:
+            self._handles.append(module.register_forward_pre_hook(self._before, with_kwargs=True))
+            self._handles.append(module.register_forward_hook(self._after, with_kwargs=True))
         return self
 
     def __exit__(self, *_: object) -> None:
         for handle in self._handles:
             handle.remove()
 
-    def _before(self, layer: Any, args: tuple[Any, ...]) -> None:
-        self._started = seconds(args[0].device)
+    def _before(self, module: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._started = seconds(self._hidden(args, named).device)
 
-    def _after(self, layer: Any, args: tuple[Any, ...], output: Any) -> None:
-        self.calls.append((args[0].shape[1], 1000 * (seconds(args[0].device) - self._started)))
+    def _after(self, module: Any, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        hidden = self._hidden(args, named)
+        self.calls.append((hidden.shape[1], 1000 * (seconds(hidden.device) - self._started)))
+
+    def _hidden(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        return args[self.place] if args else named["hidden_states"]
 
 
 @torch.no_grad()
@@ -78,51 +104,81 @@ def measure(model: Any, inputs: dict[str, Any], *, rounds: int = 5, say: Say = l
     whole = whole_model(model)
     known = facts(whole)
     anatomy = dissect(whole, profiles()[known.family], known)
-    layers = anatomy.layers
-    towers: list[float] = []
+    say(f"layers with {', '.join(map(str, SHARES))}% of the visual tokens, and reductions")
+    cutting = [_detached(whole, f"at layer 0: retain {percent}% by norm(hidden)") for percent in SHARES[1:]]
+    several = [_detached(whole, _at_every_other(known.decoder.layers))]
+    turns: list[list[_Taken]] = []
+    for number in range(rounds + 1):  # the first is for caches to fill
+        order = [None, *cutting, *several]
+        made = [_taken(one, whole, anatomy, inputs) for one in (order if number % 2 == 0 else order[::-1])]
+        turns.append(made if number % 2 == 0 else made[::-1])
+    by_operator = list(zip(*turns[1:], strict=True))
+    full, reduced = by_operator[0], by_operator[1:]
     times: dict[int, list[float]] = {}
-    rest: list[float] = []
-    for percent in SHARES:
-        say(f"layers with {percent}% of the visual tokens")
-        reduced = _Reduced(whole, f"at layer 0: retain {percent}% by norm(hidden)")
-        with reduced, _Watch(layers) as watch, _encoding(anatomy.vlm) as encoding:
-            for number in range(rounds + 1):
-                watch.calls.clear()
-                encoding.clear()
-                taken = _milliseconds(whole, inputs)
-                if number == 0:
-                    continue  # the first is for caches to fill
-                for rows, one in watch.calls:
-                    times.setdefault(rows, []).append(one)
-                if percent == 100:
-                    rest.append(taken - sum(one for _, one in watch.calls))
-                    towers.append(sum(encoding))
+    for one in (*full, *(one for own in reduced[: len(cutting)] for one in own)):
+        for rows, milliseconds in one.layers:
+            times.setdefault(rows, []).append(milliseconds)
     table = tuple(Point(rows=rows, milliseconds=median(each)) for rows, each in sorted(times.items()))
-    bare = LatencyProfile(
+    rate = _rate(table, known)
+    frame = median(one.rest - one.tower for one in full)
+    made = LatencyProfile(
         model=known.name or type(whole).__name__,
         layers=known.decoder.layers,
         width=known.decoder.width,
         dtype=str(whole.dtype).removeprefix("torch."),
         device=_device(whole),
         threads=torch.get_num_threads(),
-        machine={"processor": platform.processor() or platform.machine(), "system": platform.platform()},
+        machine={
+            "processor": platform.processor() or platform.machine(),
+            "system": platform.platform(),
+            "cores": str(os.cpu_count()),
+        },
         versions={"torch": torch.__version__, "python": platform.python_version()},
         table=table,
         curve=fit_curve(table),
-        rest=max(median(rest), 0.0),
-        attached=0.0,
-        site=0.0,
-        macs_per_millisecond=_rate(table, known),
+        rest=max(median(one.rest for one in full), 0.0),
+        attached=max(median(one.rest - one.tower for own in reduced for one in own) - frame, 0.0),
+        site=_site([*zip((*cutting, *several), reduced, strict=True)], inputs, rate),
+        macs_per_millisecond=rate,
         in_mlp=_share_of_mlp(known),
-        tower=median(towers),
-    )
-    say("what a reduction takes")
-    attached, site = _operator(bare, whole, known, inputs, rounds)
-    made = bare.model_copy(
-        update={"attached": attached, "site": site, "machine": {**bare.machine, "cores": str(os.cpu_count())}}
+        tower=median(one.tower for one in full),
     )
     say("predictions of what was not measured")
     return made.model_copy(update={"trials": _trials(made, whole, known, inputs, rounds)})
+
+
+def _taken(compiled: Compiled | None, model: Any, anatomy: Anatomy, inputs: dict[str, Any]) -> _Taken:
+    """What a prefill under an operator takes, attached for its time; None: of the model as it is."""
+    reducers = () if compiled is None else _reducers(compiled)
+    with (
+        nullcontext() if compiled is None else compiled.attach(),
+        _Watch(anatomy.layers) as layers,
+        _Watch(reducers, place=1) as own,
+        _encoding(anatomy.vlm) as encoding,
+    ):
+        whole = _milliseconds(model, inputs)
+    return _Taken(tuple(layers.calls), sum(one for _, one in own.calls), sum(encoding), whole)
+
+
+def _reducers(compiled: Compiled) -> tuple[Any, ...]:
+    """The modules between the decoder's layers that reduce."""
+    return tuple(module for module in compiled.graph.children() if isinstance(module, Reducer))
+
+
+def _at_every_other(layers: int) -> str:
+    """A spec that reduces at every other layer, by what most methods score with."""
+    places = list(range(1, layers, 2)) or [0]
+    shares = [f"{95 - 60 * number // len(places)}%" for number, _ in enumerate(places)]
+    return f"at layers {', '.join(map(str, places))}: retain {', '.join(shares)} by attention(query: last)"
+
+
+def _site(found: Sequence[tuple[Compiled, Sequence[_Taken]]], inputs: dict[str, Any], rate: float) -> float:
+    """What a reduction takes besides its multiply-accumulates, the median of all operators and rounds."""
+    each: list[float] = []
+    for compiled, turns in found:
+        counted = schedule_cost(compiled.schedule, _text(compiled, inputs), 1).macs.reducers / rate
+        each += [(one.reducers - counted) / len(compiled.schedule.reductions) for one in turns]
+    return max(median(each), 0.0)
 
 
 def one_prompt(name: str, prompt: str, dtype: str | None, device: str | None) -> tuple[Any, dict[str, Any]]:
@@ -146,40 +202,12 @@ def one_prompt(name: str, prompt: str, dtype: str | None, device: str | None) ->
     return model, kept
 
 
-class _Reduced:
-    """A model under a spec, or as it is where the spec keeps everything."""
-
-    def __init__(self, model: Any, spec: str) -> None:
-        program: Any = parse(spec)
-        self.compiled: Compiled = compile_program(program, model)
-
-    def __enter__(self) -> Compiled:
-        return self.compiled
-
-    def __exit__(self, *_: object) -> None:
-        self.compiled.detach()
-
-    def detached(self) -> Compiled:
-        """To be attached when it is its turn."""
-        self.compiled.detach()
-        return self.compiled
-
-
-def _operator(
-    profile: LatencyProfile, model: Any, known: Any, inputs: dict[str, Any], rounds: int
-) -> tuple[float, float]:
-    """What any operator takes beyond the layers that the curve predicts, and what each of its reductions does: by specs
-    with one reduction, and with one at every other layer."""
-    layers = list(range(1, known.decoder.layers, 2))
-    shares = [f"{95 - 60 * number // max(len(layers), 1)}%" for number, _ in enumerate(layers)]
-    many = f"at layers {', '.join(map(str, layers))}: retain {', '.join(shares)} by norm(hidden)"
-    beyond: list[float] = []
-    for spec in ("at layer 1: retain 95% by norm(hidden)", many if len(layers) > 1 else ""):
-        if spec:
-            predicted, measured = _compared(profile, model, spec, inputs, rounds)
-            beyond.append(measured - predicted)
-    each = max((beyond[-1] - beyond[0]) / max(len(layers) - 1, 1), 0.0)
-    return max(beyond[0] - each, 0.0), each
+def _detached(model: Any, spec: str) -> Compiled:
+    """A spec compiled for the model, to be attached when it is its turn."""
+    program: Any = parse(spec)
+    compiled = compile_program(program, model)
+    compiled.detach()
+    return compiled
 
 
 def _trials(profile: LatencyProfile, model: Any, known: Any, inputs: dict[str, Any], rounds: int) -> tuple[Trial, ...]:
@@ -187,7 +215,7 @@ def _trials(profile: LatencyProfile, model: Any, known: Any, inputs: dict[str, A
     middle = max(known.decoder.layers // 2, 1)
     places = {"first": max(middle // 2, 1) if middle > 1 else 0, "middle": middle}
     specs = [pattern.format(**places) for pattern in TRIALS]
-    operators = [_Reduced(model, spec).detached() for spec in specs]
+    operators = [_detached(model, spec) for spec in specs]
     turns: list[list[float]] = []
     for _ in range(rounds + 1):  # the first is for caches to fill
         turns.append([_milliseconds(model, inputs), *(_attached_for(one, model, inputs) for one in operators)])
@@ -214,20 +242,14 @@ def _attached_for(compiled: Compiled, model: Any, inputs: dict[str, Any]) -> flo
 
 def _expected(profile: LatencyProfile, compiled: Compiled, inputs: dict[str, Any]) -> tuple[float, float]:
     """Milliseconds of a prefill as the profile predicts them: under a spec, and without it."""
-    schedule = compiled.schedule
-    text = int(inputs["input_ids"].shape[1]) - schedule.model.visual_tokens
-    reduced, full = predicted(schedule, text, 1, profile)
+    reduced, full = predicted(compiled.schedule, _text(compiled, inputs), 1, profile)
     assert reduced is not None and full is not None
     return reduced, full
 
 
-def _compared(
-    profile: LatencyProfile, model: Any, spec: str, inputs: dict[str, Any], rounds: int
-) -> tuple[float, float]:
-    """Milliseconds of a prefill under a spec, as the profile predicts them and as they are."""
-    with _Reduced(model, spec) as compiled:
-        taken = [_milliseconds(model, inputs) for _ in range(rounds + 1)]
-    return _expected(profile, compiled, inputs)[0], median(taken[1:])
+def _text(compiled: Compiled, inputs: dict[str, Any]) -> int:
+    """Rows of a prompt that are no visual tokens."""
+    return int(inputs["input_ids"].shape[1]) - compiled.schedule.model.visual_tokens
 
 
 @contextmanager
