@@ -195,7 +195,7 @@ def main() -> int:
     for name in TEXTS:
         for statements in sizes:
             least_runs = (1 if chosen.quick else 2) if statements > 1000 else 3 if chosen.quick else 7
-            repeats = 3 if chosen.tiny else max(least_runs, 300 // statements)
+            repeats = 3 if chosen.tiny else max(least_runs, 1000 // statements)
             rows.append(measure(name, statements, repeats, quick=chosen.quick))
             print(show(rows[-1]), flush=True)
     print("\nprocess                              cpu s   median   wall s   median    ratio (cpu)")

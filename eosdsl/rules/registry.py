@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eosdsl.diagnostics import Diagnostic, error
 from eosdsl.doors import EntryPoint, entry_points
@@ -78,23 +78,35 @@ def index_text() -> str:
 def _interested(subject: Subject) -> list[EntryPoint]:
     """The doors of the rules that may have something to say."""
     said = subject.vocabulary
-    chosen: list[EntryPoint] = []
-    for door, words in _interests(subject.schedule is not None):
-        if not words or said is None:
-            chosen.append(door)
-            continue
-        for word in words:
-            if word in said:
-                chosen.append(door)
-                break
-    return chosen
+    interests = _interests(subject.schedule is not None)
+    if said is None:
+        return list(interests.doors)
+    chosen = interests.always.union(*[places for word, places in interests.by_word if word in said])
+    return [interests.doors[place] for place in sorted(chosen)]
+
+
+class _Interests(NamedTuple):
+    """Doors of rules, and places among them: of those that always look, and by word of those that look where it is."""
+
+    doors: tuple[EntryPoint, ...]
+    always: frozenset[int]
+    by_word: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @cache
-def _interests(on_model: bool) -> tuple[tuple[EntryPoint, tuple[str, ...]], ...]:
+def _interests(on_model: bool) -> _Interests:
     """The doors of the rules that look at programs, or on a model at all, with the words that they ask for."""
     rows = [(door, _index().get(door.value, Interest())) for door in _doors()]
-    return tuple((door, interest.words) for door, interest in rows if on_model or not interest.on_model)
+    asked = [(door, interest.words) for door, interest in rows if on_model or not interest.on_model]
+    by_word: dict[str, list[int]] = {}
+    for place, (_, words) in enumerate(asked):
+        for word in words:
+            by_word.setdefault(word, []).append(place)
+    return _Interests(
+        tuple(door for door, _ in asked),
+        frozenset(place for place, (_, words) in enumerate(asked) if not words),
+        tuple((word, tuple(places)) for word, places in by_word.items()),
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 from eosdsl.syntax.tables import END, Production, Tables
 from eosdsl.syntax.tokens import Token
 
-Build = Mapping[str, Callable[[list[Any], Token, Token], Any]]
+Actions = Mapping[str, Callable[[Any, list[Any], Token, Token], Any]]
 
 # Beyond this many open symbols a text is nested more deeply than any reader could follow (some 60 parentheses).
 DEEPEST = 400
@@ -20,10 +20,14 @@ NOTHING = Token(END, "", 0, 0, 1, 1)
 
 @dataclass
 class Machine:
-    """One run over one text. A builder: it is fed tokens and changes until it has the result."""
+    """One run over one text. A builder: it is fed tokens and changes until it has the result.
+
+    actions: what makes a value of a production's children, by the name of its action, called with `builder` first.
+    """
 
     tables: Tables
-    build: Build
+    actions: Actions
+    builder: Any
     states: list[int] = field(default_factory=lambda: [0])
     values: list[Any] = field(default_factory=list)
     firsts: list[Token] = field(default_factory=list)
@@ -79,7 +83,7 @@ class Machine:
             else:
                 children.append(None)
                 given = [children[i] for i in plain]
-            value = self.build[action](given, first, self.last if length else ahead)
+            value = self.actions[action](self.builder, given, first, self.last if length else ahead)
         else:
             value = children[0]
         table = self.tables.states
@@ -129,7 +133,7 @@ class Machine:
     def after(self, kind: str) -> Machine | None:
         """A machine without values that has taken a token of this kind here, to look ahead with; None if it cannot."""
         states = _advance(self.tables, self.states, kind)
-        return None if states is None else Machine(self.tables, self.build, states)
+        return None if states is None else Machine(self.tables, self.actions, self.builder, states)
 
 
 def _is_nonterminal(symbol: str) -> bool:

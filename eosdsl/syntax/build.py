@@ -16,16 +16,14 @@ LARGEST_EXPONENT = 40
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)")
 
 Children = list[Any]
-Action = Callable[[Children, Token, Token], Any]
 
 
 class TreeBuilder:
-    """`actions` is what the machine calls; `problems` gathers what the grammar lets through and a reader would not."""
+    """`ACTIONS` are what the machine calls; `problems` gathers what the grammar lets through and a reader would not."""
 
     def __init__(self, text: str = "") -> None:
         self.text = text
         self.problems: list[Diagnostic] = []
-        self.actions: Mapping[str, Action] = _Actions(self)
 
     # --- statements -------------------------------------------------------------------------------------------------
 
@@ -301,12 +299,7 @@ def _optional_word(token: Token | None) -> tree.Word | None:
     return None if token is None else _word(token)
 
 
-class _Actions(dict[str, Action]):
-    """The methods of a builder by action, bound when first asked for: a short text needs few of the eighty."""
-
-    def __init__(self, builder: TreeBuilder) -> None:
-        self._builder = builder
-
-    def __missing__(self, name: str) -> Action:
-        self[name] = action = getattr(self._builder, "on_" + name)
-        return action
+ACTIONS: Mapping[str, Callable[[TreeBuilder, Children, Token, Token], Any]] = {
+    name.removeprefix("on_"): method for name, method in vars(TreeBuilder).items() if name.startswith("on_")
+}
+"""The methods of a builder by action of the grammar."""

@@ -11,7 +11,7 @@ from eosdsl.diagnostics import Diagnostic
 from eosdsl.source import SourceFile
 from eosdsl.syntax import messages, tree
 from eosdsl.syntax.automaton import DEEPEST, Machine
-from eosdsl.syntax.build import TreeBuilder
+from eosdsl.syntax.build import ACTIONS, TreeBuilder
 from eosdsl.syntax.keywords import STATEMENTS
 from eosdsl.syntax.tables import END, Tables, load
 from eosdsl.syntax.tokens import Token, span_of, tokenize
@@ -29,8 +29,10 @@ def parse_syntax(source: SourceFile) -> tuple[tree.File | None, list[Diagnostic]
     builder = TreeBuilder(source.text)
     reader = Reader(tables, scanned.tokens, builder)
     statements = reader.read()
-    # what was read twice, after going back, is reported once
-    problems = list({(p.code, p.span): p for p in sorted([*reader.problems, *builder.problems], key=_place)}.values())
+    problems = [*reader.problems, *builder.problems]
+    if problems:
+        # what was read twice, after going back, is reported once
+        problems = list({(p.code, p.span): p for p in sorted(problems, key=_place)}.values())
     if not statements and (reader.broken or problems):
         return None, problems
     return tree.File(statements, scanned.comments, tuple(reader.broken)), problems
@@ -41,7 +43,7 @@ def parse_value(text: str) -> tuple[tree.Expression | None, list[Diagnostic]]:
     tables = load()
     tokens = tokenize(text, tables).tokens
     builder = TreeBuilder(text)
-    machine = Machine(tables, builder.actions, [tables.starts["value"]])
+    machine = Machine(tables, ACTIONS, builder, [tables.starts["value"]])
     for i, token in enumerate(tokens):
         if len(machine.states) > DEEPEST:
             return None, [messages.too_deep(token)]
@@ -59,7 +61,7 @@ class Reader:
 
     def __init__(self, tables: Tables, tokens: list[Token], builder: TreeBuilder) -> None:
         self.tokens = tokens
-        self.machine = Machine(tables, builder.actions, [tables.starts["start"]])
+        self.machine = Machine(tables, ACTIONS, builder, [tables.starts["start"]])
         self.problems: list[Diagnostic] = []
         self.broken: list[tree.Broken] = []
         self.begun = 0  # index of the token that the statement at hand began with

@@ -15,7 +15,7 @@ from eosdsl.lsp.offers import names
 from eosdsl.lsp.stack import items, place
 from eosdsl.resources import resource
 from eosdsl.syntax.automaton import Machine
-from eosdsl.syntax.build import TreeBuilder
+from eosdsl.syntax.build import ACTIONS, TreeBuilder
 from eosdsl.syntax.keywords import UNITS
 from eosdsl.syntax.tables import END, load
 from eosdsl.syntax.tokens import Token
@@ -52,7 +52,7 @@ _USUAL = (
 def walk(tape: list[int]) -> str:
     """The sentence that a tape of numbers spells: each number chooses the next token."""
     tables = load()
-    machine = Machine(tables, TreeBuilder("").actions, [tables.starts["start"]])
+    machine = Machine(tables, ACTIONS, TreeBuilder(""), [tables.starts["start"]])
     chosen = iter(tape)
     words: list[str] = []
     while len(words) < LONGEST:

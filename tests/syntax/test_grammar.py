@@ -88,12 +88,12 @@ class _Outlines(defaultdict[str, Any]):
     """A tree builder whose every action notes its name and children."""
 
     def __missing__(self, action: str) -> Any:
-        return lambda children, first, last: (action, children)
+        return lambda builder, children, first, last: (action, children)
 
 
 def derivation(text: str) -> Any:
     tables = load()
-    machine = Machine(tables, _Outlines(), [tables.starts["start"]])
+    machine = Machine(tables, _Outlines(), None, [tables.starts["start"]])
     for token in tokenize(text, tables).tokens:
         assert machine.feed(token), token
     return outline(machine.result)
