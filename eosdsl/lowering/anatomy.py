@@ -93,7 +93,8 @@ class CellTower:
 
     owner: the module that has the list of layers, which it calls `name`; packed: all images are one sequence, else
     every tile is one, `tokens` of the decoder each; leading: rows in front of a sequence's patches; late: what joins
-    the patches that are read behind `late_depths` layers; tiles: which of them are one image; placeholder: of images.
+    the patches that are read behind `late_depths` layers; tiles: which of them are one image; placeholder: of images;
+    packer: what puts the tiles of an image together behind the projector, None: nothing.
     """
 
     owner: nn.Module
@@ -111,6 +112,7 @@ class CellTower:
     late: tuple[nn.Module, ...]
     tiles: Tiles | None
     placeholder: int
+    packer: Any = None
 
     @property
     def late_depths(self) -> tuple[int, ...]:
@@ -150,6 +152,7 @@ def find_tower(model: nn.Module, anatomy: Anatomy, names: TorchNames, known: Mod
         late=tuple(late),
         tiles=anatomy.tiles,
         placeholder=anatomy.placeholders["image"],
+        packer=anatomy.vlm if names.tower_rows == "packed" else None,
     )
 
 
@@ -175,7 +178,7 @@ def dissect_tower(model: nn.Module, names: TorchNames, known: ModelFacts) -> Tow
     if names.tower_rows != "images":
         refuse(
             "E0436",
-            f"the vision tower of {known.family} joins patches: a search, or learned scores, cannot be trained in it",
+            f"the vision tower of {known.family} joins or packs patches: nothing can be searched or trained in it",
             "search `at input`, and put what it finds at the tower's output by hand",
         )
     selects = {name: getattr(whole.config, name) for name in _SELECTS if hasattr(whole.config, name)}

@@ -31,12 +31,15 @@ _STACKED = "eosdsl_stacked"
 
 @dataclass(frozen=True)
 class Note:
-    """What an image's rows are: places, index and sizes [K], and what was decided of it, as in `Arrival`."""
+    """What an image's rows are: places, index and sizes [K], what was decided of it, and how many tokens it had in the
+    tower (None: as many as in the decoder), as in `Arrival`.
+    """
 
     places: Tensor
     index: Tensor
     sizes: Tensor
     decided: Decided = ()
+    in_tower: int | None = None
 
 
 def with_note(features: Tensor, note: Note, rows: int) -> Tensor:
@@ -92,6 +95,7 @@ def arrival_of(notes: Sequence[Note]) -> Arrival:
         valid=valid,
         counts=counts,
         decided=tuple(note.decided for note in notes),
+        in_tower=tuple(note.in_tower for note in notes if note.in_tower is not None),
     )
 
 

@@ -71,7 +71,7 @@ class Attachment(Restoring):
         for kind in anatomy.placeholders:
             name = f"get_{kind}_features"
             if callable(getattr(anatomy.vlm, name, None)):
-                self.replace(anatomy.vlm, name, features(getattr(anatomy.vlm, name), tower))
+                self.replace(anatomy.vlm, name, features(getattr(anatomy.vlm, name), tower, kind))
 
     def _watch_calls(self, anatomy: Anatomy, first_site: int) -> None:
         model: Any = anatomy.model

@@ -21,6 +21,7 @@ from torch import Tensor, fx, nn
 from eosdsl.lowering.anatomy import CellTower
 from eosdsl.lowering.arrivals import Note, at_slots, stacked, with_note
 from eosdsl.lowering.cell_geometry import frames_of, of_groups, of_tiles, window_side
+from eosdsl.lowering.cell_packing import of_packed
 from eosdsl.lowering.cell_reducer import borders
 from eosdsl.lowering.cells import Called, CellStream, Geometry, entering, spread
 from eosdsl.lowering.images import Images
@@ -42,11 +43,12 @@ class LoweredCells:
 
 @dataclass
 class _Encoding:
-    """One call of `get_image_features` on its way: what it was called with, the stream behind the tower, and its rows
-    in a whole grid.
+    """One call of `get_image_features` on its way: what it was called with, where its images lie, the stream behind
+    the tower, and its rows in a whole grid.
     """
 
     asked: Mapping[str, Any]
+    geometry: Geometry | None = None
     left: CellStream | None = None
     whole: Tensor | None = None
 
@@ -75,12 +77,12 @@ def all_layers(lowered: LoweredCells) -> Callable[..., Tensor]:
         _refuse_mask(attention_mask)
         rows = hidden[None] if tower.packed else hidden
         geometry = _geometry(tower, rows, encoding.asked)
-        wanted = [
-            lowered.recount(len(cells), (), grid) for cells, grid in zip(geometry.cells, geometry.grids, strict=True)
-        ]
+        towered = tuple(map(len, geometry.cells)) if geometry.originals else (None,) * len(geometry.cells)
+        told = zip(geometry.totals, geometry.grids, towered, strict=True)
+        wanted = [lowered.recount(total, (), grid, in_tower) for total, grid, in_tower in told]
         called = _called(tower, geometry, given, rows)
         _, left = lowered.graph(rows, called, entering(rows, geometry, wanted, called))
-        encoding.left, encoding.whole = left, spread(left, rows)
+        encoding.geometry, encoding.left, encoding.whole = geometry, left, spread(left, rows)
         return encoding.whole[0] if tower.packed else encoding.whole
 
     return run
@@ -99,7 +101,7 @@ def selected(tower: CellTower) -> Callable[..., Any]:
     return take
 
 
-def features(own: Callable[..., Any], tower: CellTower) -> Callable[..., Any]:
+def features(own: Callable[..., Any], tower: CellTower, kind: str) -> Callable[..., Any]:
     """`get_image_features` or `get_video_features` whose images have fewer rows: padded to what the model expects, each
     with its note.
     """
@@ -108,6 +110,8 @@ def features(own: Callable[..., Any], tower: CellTower) -> Callable[..., Any]:
     def reduced(*args: Any, **kwargs: Any) -> Any:
         if _underway.get() is not None:  # videos are encoded as images are
             return own(*args, **kwargs)
+        if tower.packer is not None and kind == "video":
+            refuse("E0431", "frames of a video are pooled: they are not supported while the tower is reduced")
         asked = signature(own).bind_partial(*args, **kwargs).arguments
         _refuse_other_features(tower, {**asked, **asked.get("kwargs", {})})
         encoding = _Encoding(asked)
@@ -116,15 +120,15 @@ def features(own: Callable[..., Any], tower: CellTower) -> Callable[..., Any]:
             out = own(*args, **{**kwargs, "return_dict": True})
         finally:
             _underway.reset(token)
-        assert encoding.left is not None, "the tower's layers ran within"
-        return _noted(out, encoding.left, tower)
+        assert encoding.left is not None and encoding.geometry is not None, "the tower's layers ran within"
+        return _noted(out, encoding.left, encoding.geometry, tower)
 
     return reduced
 
 
-def _noted(out: Any, left: CellStream, tower: CellTower) -> Any:
+def _noted(out: Any, left: CellStream, geometry: Geometry, tower: CellTower) -> Any:
     """The output with features image by image, those of the tokens that are left first."""
-    counts, notes = left.images.originals, _notes(left)
+    counts, notes = left.images.originals, _notes(left, geometry)
     if isinstance(out.pooler_output, Tensor):
         stacked(out, rows=out.pooler_output.shape[1])
     every = _flat(out.pooler_output).split(list(counts))
@@ -154,16 +158,25 @@ def _flat(pooled: Any) -> Tensor:
     return pooled.flatten(0, 1) if isinstance(pooled, Tensor) else torch.cat(list(pooled))
 
 
-def _notes(left: CellStream) -> list[Note]:
-    images = left.images
-    decided = images.decided or ((),) * len(images.counts)
-    return [
-        Note(images.index[image, :count], images.index[image, :count], images.sizes[image, :count], decided[image])
-        for image, count in enumerate(images.counts)
-    ]
+def _notes(left: CellStream, geometry: Geometry) -> list[Note]:
+    return [_note(left, image, one.to(left.cells.device)) for image, one in enumerate(geometry.others)]
+
+
+def _note(left: CellStream, image: int, others: Tensor) -> Note:
+    """What is left of an image; `others` [O]: its tokens that no patch stands for, which stay."""
+    images, count = left.images, left.images.counts[image]
+    index = torch.cat([images.index[image, :count], others])
+    sizes = torch.cat([images.sizes[image, :count], torch.ones(len(others), device=others.device)])
+    if len(others) and images.ascending:
+        index, order = index.sort()
+        sizes = sizes[order]
+    decided = images.decided[image] if images.decided else ()
+    return Note(index, index, sizes, decided, images.towered[image])
 
 
 def _geometry(tower: CellTower, rows: Tensor, asked: Mapping[str, Any]) -> Geometry:
+    if tower.packer is not None:
+        return of_packed(rows.shape[1], tower.packer, tower.leading, asked)
     if tower.packed:
         grids = next(value for name, value in asked.items() if name.endswith(_GRID))
         return of_groups(frames_of(grids), tower.merge, window_side(tower))

@@ -31,13 +31,37 @@ class Geometry:
 
     cells: of every image [n, U] int64, the rows of its tokens, counted through all sequences, in the decoder's order;
     owner [T, L] int64: the image that a row belongs to, -1: none; parts: by kind of layer [T, L] int64, what attends to
-    each other has one number, and numbers ascend; grids of the images.
+    each other has one number, and numbers ascend; grids of the images. Where some of an image's tokens in the decoder
+    are of no patch (newlines): places [n] of those that are, and originals, tokens of each image in the decoder.
     """
 
     cells: tuple[Tensor, ...]
     owner: Tensor
     parts: Mapping[str, Tensor]
     grids: tuple[Grid, ...]
+    places: tuple[Tensor, ...] = ()
+    originals: tuple[int, ...] = ()
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Tokens of every image in the decoder."""
+        return self.originals or tuple(map(len, self.cells))
+
+    @property
+    def others(self) -> tuple[Tensor, ...]:
+        """Places of every image's tokens that no patch stands for."""
+        if not self.places:
+            return tuple(own.new_zeros(0, dtype=torch.int64) for own in self.cells)
+        told = zip(self.places, self.originals, strict=True)
+        return tuple(torch.ones(total).index_fill(0, own, 0.0).nonzero()[:, 0] for own, total in told)
+
+    def by_place(self, image: int) -> tuple[Tensor, Tensor]:
+        """Of an image the places of its tokens [n], and their rows by place, [N, U]; zeros where a place has none."""
+        cells = self.cells[image]
+        if not self.places:
+            return torch.arange(len(cells)), cells
+        places = self.places[image]
+        return places, cells.new_zeros(self.originals[image], cells.shape[1]).index_put((places,), cells)
 
 
 @dataclass(frozen=True)
@@ -99,7 +123,9 @@ def entering(
     device = hidden.device
     counts = tuple(len(own) for own in geometry.cells)
     most = max(counts)
-    cells = torch.stack([torch.nn.functional.pad(own, (0, 0, 0, most - len(own))) for own in geometry.cells]).to(device)
+    told = [geometry.by_place(image) for image in range(len(counts))]
+    index = _padded([places for places, _ in told], most).to(device)
+    cells = _padded([own for _, own in told], max(geometry.totals)).to(device)
     each = torch.arange(most, device=device)
     held = torch.tensor(counts, device=device)
     images = Images(
@@ -107,16 +133,23 @@ def entering(
         rows=each.expand(len(counts), most),
         valid=None if min(counts) == most else each < held[:, None],
         sizes=torch.ones(len(counts), most, device=device),
-        index=each.expand(len(counts), most),
+        index=index,
         sequences=tuple(range(len(counts))),
         counts=counts,
-        originals=counts,
+        originals=geometry.totals,
         wanted=tuple(wanted),
         decided=((),) * len(counts),
         grids=geometry.grids,
+        in_tower=counts if geometry.originals else (),
     )
     parts = {kind: own.to(device) for kind, own in geometry.parts.items()}
     return CellStream(hidden, called, images, cells, cells, geometry.owner.to(device), parts, rope=called.rope)
+
+
+def _padded(rows: Sequence[Tensor], most: int) -> Tensor:
+    """Rows of all images, [G, most, …], zeros behind those of the shorter."""
+    padded = [torch.cat([own, own.new_zeros(most - len(own), *own.shape[1:])]) for own in rows]
+    return torch.stack(padded)
 
 
 def side_by_side(rows: Tensor, places: Tensor) -> Tensor:

@@ -21,16 +21,13 @@ def counting(schedule: Schedule) -> Recount:
     known = schedule.model
 
     @lru_cache(maxsize=256)
-    def recount(original: int, decided: Decided, grid: Grid = "usual") -> Wanted:
+    def recount(original: int, decided: Decided, grid: Grid = "usual", in_tower: int | None = None) -> Wanted:
         usual = original == known.visual_tokens
         if grid == "usual":
             grid = known.grid if usual else None
-        image = ImageTokens(
-            original,
-            known.patches if usual else original * known.merge_area,
-            known.merge_area,
-            grid,
-        )
+        patches = known.patches if usual else original * known.merge_area
+        patches = patches if in_tower is None else in_tower * known.merge_area
+        image = ImageTokens(original, patches, known.merge_area, grid)
         reductions = tuple(_with_decision(one, dict(decided).get(i)) for i, one in enumerate(schedule.reductions))
         most, least = token_flow(reductions, image), token_flow(reductions, image, least=True)
         return tuple(

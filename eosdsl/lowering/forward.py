@@ -148,10 +148,11 @@ def _counted(layout: Layout | None, lowered: Lowered, stream: Stream) -> Layout 
     if layout is None:
         return None
     layout = beside(layout, stream.hidden)
-    images = replace(layout.images, grids=_grids(layout.images, lowered, stream.positions))
+    in_tower = () if layout.arrival is None else layout.arrival.in_tower
+    images = replace(layout.images, grids=_grids(layout.images, lowered, stream.positions), in_tower=in_tower)
     decided = ((),) * len(images.counts) if layout.arrival is None else layout.arrival.decided
-    shaped = zip(images.originals, decided, images.shapes, strict=True)
-    wanted = tuple(lowered.recount(one, own, grid) for one, own, grid in shaped)
+    shaped = zip(images.originals, decided, images.shapes, images.towered, strict=True)
+    wanted = tuple(lowered.recount(*one) for one in shaped)
     return replace(layout, images=replace(images, wanted=wanted, decided=decided))
 
 

@@ -39,7 +39,8 @@ class Images:
     start. `ascending`: rows of an image stand in the order of `index`. `wanted[g]`: what each image is to have at the
     reductions of the schedule, counted ahead so that no graph has to; `decided[g]`: what adaptive ones decided.
     `later`: features [G, N, D] that the decoder adds to these rows behind its first layers, one for each (`late.py`).
-    `grids`: of the unreduced images, empty where all are usual.
+    `grids`: of the unreduced images, empty where all are usual. `in_tower`: tokens that each had in the tower, empty
+    where they are as many as in the decoder.
     """
 
     batch: Tensor
@@ -55,11 +56,17 @@ class Images:
     decided: tuple[Decided, ...] = ()
     later: tuple[Tensor, ...] = ()
     grids: tuple[Grid, ...] = ()
+    in_tower: tuple[int, ...] = ()
 
     @property
     def shapes(self) -> tuple[Grid, ...]:
         """The grid of every image."""
         return self.grids or ("usual",) * len(self.counts)
+
+    @property
+    def towered(self) -> tuple[int | None, ...]:
+        """Tokens of every image in the tower, None: as many as in the decoder."""
+        return self.in_tower or (None,) * len(self.counts)
 
 
 @dataclass(frozen=True)

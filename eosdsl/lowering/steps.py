@@ -26,9 +26,13 @@ from eosdsl.operators.tensors import rows_of
 
 
 class Recount(Protocol):
-    """What an image of so many tokens, decided so far and of this grid, is to have at every reduction."""
+    """What an image of so many tokens, decided so far, of this grid and with so many tokens in the tower (None: as many
+    as it has in the decoder), is to have at every reduction.
+    """
 
-    def __call__(self, original: int, decided: Decided, grid: Grid = "usual") -> Wanted: ...
+    def __call__(
+        self, original: int, decided: Decided, grid: Grid = "usual", in_tower: int | None = None
+    ) -> Wanted: ...
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,8 @@ def _decided(plan: Plan, images: Images) -> Images:
     """Images with the counts of later reductions made anew, now that it is known what they kept here."""
     before = images.decided or ((),) * len(images.counts)
     decided = tuple((*own, (plan.place, count)) for own, count in zip(before, images.counts, strict=True))
-    shaped = zip(images.originals, decided, images.shapes, strict=True)
-    wanted = tuple(plan.recount(one, own, grid) for one, own, grid in shaped)
+    shaped = zip(images.originals, decided, images.shapes, images.towered, strict=True)
+    wanted = tuple(plan.recount(*one) for one in shaped)
     return replace(images, decided=decided, wanted=wanted)
 
 

@@ -75,7 +75,7 @@ class Arrival:
 
     places [G, K] int64: the placeholder whose position a row takes; index [G, K] int64: its place in the unreduced
     image; sizes [G, K] float32; valid [G, K] bool, None where all count. Known to the host: counts, rows per image;
-    decided, what adaptive reductions of the tower kept.
+    decided, what adaptive reductions of the tower kept; in_tower, as in `Images`.
     """
 
     places: Tensor
@@ -84,3 +84,4 @@ class Arrival:
     valid: Tensor | None
     counts: tuple[int, ...]
     decided: tuple[Decided, ...]
+    in_tower: tuple[int, ...] = ()

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.llava import projector_facts
-from eosdsl.models.profile import Profile, Shipped
+from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
-PACKING = "padding is cut off a whole grid of tiles, and newlines go behind its rows: a reduction would break the grid"
+SEVERAL = "the features of several layers lie side by side"
 _PINPOINTS = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 
 
@@ -37,7 +37,7 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=rows * columns * encoder.tiles + newlines,
         image_token_id=config.token("image_token_id", "image_token_index") or 32000,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=PACKING,
+        tower_refused=SEVERAL if isinstance(config.get("vision_feature_layer"), list) else "",
     )
 
 
@@ -69,5 +69,6 @@ PROFILE = Profile(
             "Vicuna-7B with CLIP ViT-L/14 at 336 pixels, up to five views",
         ),
     ),
+    torch=TorchNames(tower_rows="packed"),
     summary="any-resolution tiles, CLIP tower, two-layer projector",
 )

@@ -13,8 +13,8 @@ from typing import Any
 from eosdsl.models.config import Config
 from eosdsl.models.facts import ModelFacts
 from eosdsl.models.llava import projector_facts
-from eosdsl.models.llava_next import PACKING, tiling
-from eosdsl.models.profile import Profile, Shipped
+from eosdsl.models.llava_next import SEVERAL, tiling
+from eosdsl.models.profile import Profile, Shipped, TorchNames
 from eosdsl.models.text_models import decoder_facts
 from eosdsl.models.vision_models import encoder_facts, patch_grid, vision_section
 
@@ -47,7 +47,7 @@ def read(config: Config, name: str) -> ModelFacts:
         visual_tokens=rows * columns * encoder.tiles + down * rows,
         image_token_id=config.token("image_token_id", "image_token_index") or 151646,
         dtype_bytes=config.bytes_per_value(),
-        tower_refused=PACKING,
+        tower_refused=SEVERAL if isinstance(config.get("vision_feature_layer"), list) else "",
     )
 
 
@@ -61,6 +61,7 @@ PROFILE = Profile(
             "llava-onevision-7b", "llava-onevision-7b.json", ("llava-onevision",), "Qwen2-7B with SigLIP at 384 pixels"
         ),
     ),
+    torch=TorchNames(tower_rows="packed"),
     summary="any-resolution tiles, SigLIP tower, two-layer projector, videos",
     notes=("among several images each is one view of 729 tokens and a newline",),
 )

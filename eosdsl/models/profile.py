@@ -37,8 +37,9 @@ class TorchNames:
 
     tower_rows: what the rows of the tower are. `images`: every image is a sequence, whose features pass to the
     projector one by one. `tiles`: every tile is a sequence, a square of patches, joined `merge` by `merge` behind the
-    tower. `groups`: all images in one sequence, patches that are joined beside each other; `late_mergers` is then a
-    path inside `vision_tower` to what joins those that are read at other depths.
+    tower. `packed`: likewise, and the tiles of an image are then put together, padding cut off, and newlines put
+    behind their rows. `groups`: all images in one sequence, patches that are joined beside each other; `late_mergers`
+    is then a path inside `vision_tower` to what joins those that are read at other depths.
     """
 
     text_model: str = "model.language_model"
@@ -50,7 +51,7 @@ class TorchNames:
     vision_tower: str | None = "model.vision_tower"
     vision_layers: str | None = "encoder.layers"
     projector: str | None = "model.multi_modal_projector"
-    tower_rows: Literal["images", "tiles", "groups"] = "images"
+    tower_rows: Literal["images", "tiles", "packed", "groups"] = "images"
     late_mergers: str | None = None
 
 

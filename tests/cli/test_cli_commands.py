@@ -157,7 +157,7 @@ def test_models_is_a_table_of_names_that_work() -> None:
     listed, _, remarks = invoke("models").out.partition("\n\n")
     head, *rows = listed.splitlines()
     assert head.startswith("model")
-    assert "no reductions in the vision tower or at its output: padding is cut off a whole grid of tiles" in remarks
+    assert "no reductions in the vision tower or at its output: the Pixtral tower packs all images" in remarks
     assert "gemma3-4b" in remarks and "a token is 4 by 4 patches in the vision tower too" in remarks
     names = [row.split()[0] for row in rows]
     assert "llava-1.5-7b" in names

@@ -17,6 +17,7 @@ from eosdsl.lowering.tiles import prompt
 
 JOINED = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl", "idefics3", "smolvlm", "aya_vision", "gemma3")
 QWEN = JOINED[:3]
+PACKED = ("llava_next", "llava_onevision")
 
 
 def encode(model: Any, inputs: Inputs) -> Any:

@@ -124,5 +124,6 @@ def test_a_family_that_cannot_be_compiled_for_says_why() -> None:
     model = tiny_llava()
     assert schedule is not None
     with pytest.raises(SpecError) as caught:
-        build(schedule, dissect(model, profiles()["llava"], facts(model)), lambda: pytest.fail("no tower is asked for"))
+        anatomy = dissect(model, profiles()["llava"], facts(model))
+        build(schedule, anatomy, lambda: pytest.fail("no tower is asked for"), torch.nn.ModuleDict())
     assert [(one.code, "not understood" in one.message) for one in caught.value.diagnostics] == [("E0442", True)]

@@ -1,5 +1,6 @@
 """Reductions in the vision tower of families other than LLaVA: where features pass as they are they run, elsewhere the
-reason is said. Towers whose patches are joined are in `test_joined_towers.py`.
+reason is said. Towers whose patches are joined are in `test_joined_towers.py`, those whose tiles are packed in
+`test_packed_towers.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pytest
 import torch
 from every_family import FAMILIES
 from families import Inputs, batch
-from joined_towers import JOINED
+from joined_towers import JOINED, PACKED
 from test_tower import VISIONZIP, cosine, visionzip
 from tiny_models import IMAGE
 from torch import Tensor
@@ -141,7 +142,7 @@ def test_features_of_several_layers_are_those_of_the_same_patches(output: bool) 
     torch.testing.assert_close(found, features_side_by_side(output), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in (*REDUCED, *JOINED, "llava")])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in (*REDUCED, *JOINED, *PACKED, "llava")])
 def test_elsewhere_the_reason_is_said(name: str) -> None:
     model = model_of(name)
     with pytest.raises(SpecError) as caught:
