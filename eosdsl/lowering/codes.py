@@ -48,8 +48,8 @@ CODES: dict[str, tuple[str, str]] = {
         "and at its output it takes features that pass to the projector one by one (LLaVA, ViP-LLaVA, PaliGemma), or "
         "patches that are joined in groups, which then go or stay together (Qwen-VL, InternVL, Idefics3, SmolVLM, Aya "
         "Vision, Gemma 3), and tiles that are packed (LLaVA-NeXT, LLaVA-OneVision). Pixtral towers, which pack images "
-        "of any shape, are not built, nor are features of several layers where patches are joined or packed: the message "
-        "says which it is. Neither a search nor learned scores can be trained in a tower that joins or packs "
+        "of any shape, are not built, nor are features of several layers where patches are joined or packed: the "
+        "message says which it is. Neither a search nor learned scores can be trained in a tower that joins or packs "
         "patches. `at input` reduces what the projector gives, at the same price for the decoder.\n",
     ),
     "E0437": (
