@@ -138,6 +138,9 @@ def load(
             is of a newer format; E0656 where it was made for another kind of model; E0459 where its learned tensors
             are not those of its spec; whatever `compile` raises.
     """
+    if not isinstance(folder, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]  # people pass anything
+        what = f"a compiled operator is named by a folder or a hub id, not by a {type(folder).__name__}"
+        refuse("E0652", what, "eosdsl.load(model, folder): the model comes first")
     path = Path(folder)
     if not path.exists() and is_hub_id(os.fspath(folder)):
         path = fetch(os.fspath(folder), revision=revision, token=token)
@@ -147,7 +150,6 @@ def load(
     _refuse_other_model(config, facts(whole_model(loaded)))
     source = SourceFile(str(path / OPERATOR), files[OPERATOR].decode(), path / OPERATOR)
     program = parse_source(source)
-    assert isinstance(program, DiscreteProgram), "only operators are compiled"
     learned = read_tensors(files[TENSORS], str(path / TENSORS)) if TENSORS in files else {}
     return compile(program, loaded, learned=learned)
 

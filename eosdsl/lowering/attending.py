@@ -128,6 +128,25 @@ class Overlay:
             return {**told, "or_mask_function": _together(self.blocks)}
         return {**told, "block_sequence_ids": self.blocks}
 
+    def laid_over(self, mask: Tensor) -> Tensor:
+        """A causal mask [B, 1, Q, K], bool or additive, of rows that are all of the keys, with all that: in operations
+        that can be written down. What `arguments` asks for transformers makes by `vmap`, which torch.export cannot.
+        """
+        least = None if mask.dtype == torch.bool else torch.finfo(mask.dtype).min
+        seen = mask if least is None else mask >= 0
+        table = self.blocks if self.positions is None else self.positions
+        assert table is not None
+        own = torch.arange(table.shape[0], device=mask.device)[:, None, None, None], None
+        query, key = (torch.arange(size, device=mask.device) for size in seen.shape[-2:])
+        query, key = query[None, None, :, None], key[None, None, None, :]
+        if self.positions is not None and self.window is not None and not self.window_first:
+            seen = seen & _within(self.positions, self.window)(*own, query, key)
+        if self.blocks is not None:
+            seen = seen | _together(self.blocks)(*own, query, key)
+        if self.positions is not None and self.window is not None and self.window_first:
+            seen = seen & _within(self.positions, self.window)(*own, query, key)
+        return seen if least is None else torch.where(seen, mask.new_zeros(()), least)
+
 
 @dataclass(frozen=True)
 class Numbered:
@@ -149,7 +168,9 @@ def overlay(attending: Attending, layer: int, stream: Stream, keys: Numbered, sp
     if stream.blocks is not None:
         after = keys.end - keys.before - stream.blocks.shape[1]
         blocks = F.pad(stream.blocks.expand(stream.hidden.shape[0], -1), (keys.before, after), value=-1)
-    if window is None or span <= window or stream.keys_positions is None:
+    if window is None or stream.keys_positions is None:
+        return Overlay(blocks)
+    if not torch.compiler.is_exporting() and span <= window:  # exported lengths are free
         return Overlay(blocks)
     return Overlay(blocks, F.pad(stream.keys_positions, (keys.gone, 0)), window, attending.window_first)
 

@@ -131,10 +131,11 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0458": (
         "the operator cannot be exported",
-        "An exported prefill is a program of tensors with free batch and text lengths. It works for LLaVA, for "
-        "reductions in the decoder or at its input whose counts are known ahead. Adaptive budgets, reductions in the "
-        "vision tower and other families are refused, and so is an operator that the target format lacks: the message "
-        "names it. What was written is run and compared before it takes its place.\n",
+        "An exported prefill is a program of tensors with free batch and text lengths. It works for reductions in the "
+        "decoder or at its input whose counts are known ahead, for the families that `docs/export.md` lists. Adaptive "
+        "budgets, reductions in the vision tower, families whose prompts cannot be told ahead, and operators that the "
+        "target format lacks are refused: the message says which. What was written is run and compared before it takes "
+        "its place.\n",
     ),
     "E0459": (
         "the learned numbers do not fit the operator",

@@ -21,6 +21,7 @@ from torch import Tensor
 from eosdsl.lowering.onnx_operators import translations
 from eosdsl.lowering.prefill import Prefill
 from eosdsl.lowering.refusals import refuse, refuse_without_weights
+from eosdsl.lowering.seen import Pixels
 from eosdsl.writing import file_in_one_piece
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ TRACED = (2, 3, 5)
 TRIED = (3, 7, 4)
 """Those of the example that the written file is tried with."""
 MOST = 4096
-_NAMES = ("before", "pixel_values", "after")
 _TOLERANCE = 1e-3
-_OPERATOR = re.compile(r"\b(?:aten|prims)[.:]+\w+(?:\.\w+)?|GuardOnDataDependentSymNode")
+_OPERATOR = re.compile(r"\b(?:aten|prims)[.:]+\w+(?:\.\w+)?|GuardOnDataDependentSymNode|flat_apply")
 
 
 def export_torch(compiled: Compiled, path: Path) -> None:
@@ -46,7 +46,10 @@ def export_torch(compiled: Compiled, path: Path) -> None:
     prefill, traced = _prefill(compiled)
     program = _exported(prefill, traced)
     with file_in_one_piece(path) as unfinished:
-        torch.export.save(program, unfinished)
+        try:
+            torch.export.save(program, unfinished)
+        except Exception as problem:
+            refuse("E0458", f"torch.export does not write {_culprit(problem)}")
         loaded = torch.export.load(unfinished).module()
         _compare(prefill, lambda *given: loaded(*given), _tolerance(compiled))
 
@@ -68,7 +71,7 @@ def export_onnx(compiled: Compiled, path: Path) -> None:
             made: Any = torch.onnx.export(
                 program,
                 (),
-                input_names=list(_NAMES),
+                input_names=["before", "pixel_values" if isinstance(prefill.seen, Pixels) else "features", "after"],
                 output_names=["logits"],
                 dynamo=True,
                 verbose=False,
@@ -100,13 +103,12 @@ def example(prefill: Prefill, batch: int, front: int, back: int) -> tuple[Tensor
     """Arguments of these sizes, the same each time."""
     weight = prefill.vlm.get_input_embeddings().weight
     generator = torch.Generator().manual_seed(batch)
-    side = prefill.tower.config.image_size
 
     def ids(length: int) -> Tensor:
         return torch.randint(0, weight.shape[0], (batch, length), generator=generator).to(weight.device)
 
-    pixels = torch.randn(batch, 3, side, side, generator=generator).to(weight)
-    return ids(front), pixels, ids(back)
+    seen = prefill.seen.example(batch, generator).to(weight)
+    return ids(front), seen, ids(back)
 
 
 def _exported(prefill: Prefill, traced: tuple[Tensor, ...]) -> torch.export.ExportedProgram:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 
-from eosdsl.lowering.attending import FULL, SLIDING, Attending, Numbered, Overlay, overlay
+from eosdsl.lowering.attending import FULL, SLIDING, Attending, Numbered, Overlay, blocks_of, overlay
 from eosdsl.lowering.cache_name import CACHE
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.stream import Stream
@@ -75,6 +75,22 @@ def entering_mask(
     return masks if attending.by_kind else next(iter(masks.values()))
 
 
+def image_masks(attending: Attending, config: Any, hidden: Tensor, token_type_ids: Tensor | None) -> dict[str, Tensor]:
+    """By kind of layer, the masks of prompts whose images see themselves, without padding and without a cache: as
+    transformers makes them, in operations that can be exported.
+    """
+    causal: Any = create_causal_mask(
+        config=config, inputs_embeds=hidden, attention_mask=None, **{CACHE: None}, allow_is_causal_skip=False
+    )
+    blocks = blocks_of(attending, token_type_ids)
+    places = torch.arange(hidden.shape[1], device=hidden.device).expand(hidden.shape[:2])
+    windows = {kind: attending.window_of(layer) for layer, kind in enumerate(attending.kinds)}
+    return {
+        kind: Overlay(blocks, None if window is None else places, window, attending.window_first).laid_over(causal)
+        for kind, window in windows.items()
+    }
+
+
 def segment_mask(
     attending: Attending,
     config: Any,
@@ -102,16 +118,19 @@ def segment_mask(
         over = overlay(attending, layer, stream, numbered, keys + offset + stream.removed)
     if rows == 1 and keep is None and bias is None and over.empty and not static:
         return None  # decoding: the one row sees all that there is, where no slot is empty
-    mask = create_causal_mask(
+    by_hand = torch.compiler.is_exporting() and not over.empty  # prompts that are all alike, and no cache
+    mask: Any = create_causal_mask(
         config=config,
         inputs_embeds=hidden,
         attention_mask=None if keep is None else F.pad(keep, (offset, 0)),
         **{CACHE: cache},
         layer_idx=first,
         # `keep` is None unless some row is padding: asking whether a mask is needed would only wait for the device
-        allow_is_causal_skip=keep is None and bias is None,
-        **over.arguments(),
+        allow_is_causal_skip=keep is None and bias is None and not by_hand,
+        **({} if by_hand else over.arguments()),
     )
+    if by_hand:
+        mask = over.laid_over(mask)
     return mask if bias is None else _biased(config, mask, bias, hidden.dtype)
 
 

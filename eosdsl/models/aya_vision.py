@@ -70,4 +70,5 @@ PROFILE = Profile(
     summary="tiles of 169 tokens, SigLIP tower, pixel shuffle, sliding layers",
     joins=joins,
     notes=("the token in front of every tile is text: it stays, and counts as text",),
+    not_exported="tokens of the text stand among its image, and only its processor knows which",
 )

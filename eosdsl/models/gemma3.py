@@ -44,4 +44,5 @@ PROFILE = Profile(
     blocks="images",
     window_first=True,
     notes=("windows follow positions: a row that stays does not come nearer when rows before it go",),
+    exports="pixels",
 )

@@ -72,4 +72,5 @@ PROFILE = Profile(
     summary="tiles of 169 tokens with row and column tokens, pixel shuffle",
     joins=joins,
     notes=(NOTE,),
+    not_exported="tokens of the text stand among its image, and only its processor knows which",
 )

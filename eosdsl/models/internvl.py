@@ -58,4 +58,5 @@ PROFILE = Profile(
     summary="tiles of 256 tokens, tower with CLS, pixel shuffle",
     joins=joins,
     notes=("one tile is 256 tokens; an image that is not cut has one",),
+    exports="pixels",
 )

@@ -63,4 +63,5 @@ PROFILE = Profile(
         Shipped("pixtral-12b", "pixtral-12b.json", ("pixtral",), "Mistral-Nemo with the Pixtral tower, any size"),
     ),
     summary="one square image, CLIP or SigLIP tower, two-layer projector",
+    exports="pixels",
 )

@@ -71,4 +71,5 @@ PROFILE = Profile(
     ),
     torch=TorchNames(tower_rows="packed"),
     summary="any-resolution tiles, CLIP tower, two-layer projector",
+    exports="features",
 )

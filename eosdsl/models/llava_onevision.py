@@ -64,4 +64,5 @@ PROFILE = Profile(
     torch=TorchNames(tower_rows="packed"),
     summary="any-resolution tiles, SigLIP tower, two-layer projector, videos",
     notes=("among several images each is one view of 729 tokens and a newline",),
+    exports="features",
 )

@@ -71,4 +71,5 @@ PROFILE = Profile(
     torch=TorchNames(vision_layers="transformer.layers"),
     summary="any size, Pixtral tower, patches joined 2 by 2",
     notes=("the token behind every row of an image is text: it stays, and counts as text",),
+    not_exported="tokens of the text stand among its image, and only its processor knows which",
 )

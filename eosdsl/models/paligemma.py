@@ -65,4 +65,5 @@ PROFILE = Profile(
     ),
     summary="one square image, SigLIP tower, one linear map, prefix attention",
     blocks="prefix",
+    exports="pixels",
 )

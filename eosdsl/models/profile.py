@@ -78,6 +78,8 @@ class Profile:
         blocks: which rows see each other in both directions, by `token_type_ids`: `images`, runs of ones; `prefix`,
             all zeros, which then must be given. None where all is causal.
         window_first: a sliding window cuts such blocks too (else it does not).
+        exports: what an exported prefill takes of images: `pixels` of the usual one, or its `features`; empty where
+            none is written, and then `not_exported` says why.
         notes: what one should know of its counts, one sentence each, for lists.
     """
 
@@ -94,6 +96,8 @@ class Profile:
     window_first: bool = False
     notes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    exports: Literal["pixels", "features", ""] = ""
+    not_exported: str = ""
 
     def facts(self, config: dict[str, object], name: str = "") -> ModelFacts:
         """The facts of a model of this family, from its config as JSON gives it.

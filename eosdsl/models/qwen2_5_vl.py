@@ -44,4 +44,5 @@ PROFILE = Profile(
     ),
     torch=TORCH,
     summary="any resolution, window attention in the tower, 2x2 merger, M-RoPE",
+    exports="features",
 )

@@ -84,4 +84,5 @@ PROFILE = Profile(
     shipped=(Shipped("qwen2-vl-7b", "qwen2-vl-7b.json", ("qwen2-vl",), "Qwen2-7B, tokens follow the image"),),
     torch=TORCH,
     summary="any resolution, tower without CLS, 2x2 merger, M-RoPE",
+    exports="features",
 )

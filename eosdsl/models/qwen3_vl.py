@@ -54,4 +54,5 @@ PROFILE = Profile(
     shipped=(Shipped("qwen3-vl-8b", "qwen3-vl-8b.json", ("qwen3-vl",), "Qwen3-8B, DeepStack behind three layers"),),
     torch=replace(TORCH, late_mergers="deepstack_merger_list"),
     summary="any resolution, 2x2 mergers at four depths, M-RoPE, DeepStack",
+    not_exported="its decoder takes visual features again behind early layers, which go to it by a mask of the prompt",
 )

@@ -23,4 +23,5 @@ PROFILE = Profile(
     summary="tiles of 81 tokens with row and column tokens, pixel shuffle",
     joins=joins,
     notes=(NOTE, "a frame of a video counts as an image of its own"),
+    not_exported="tokens of the text stand among its image, and only its processor knows which",
 )

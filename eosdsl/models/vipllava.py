@@ -48,4 +48,5 @@ PROFILE = Profile(
     read=read,
     shipped=(Shipped("vip-llava-7b", "vip-llava-7b.json", ("vipllava",), "Vicuna-7B, features of five CLIP layers"),),
     summary="one square image, features of five layers of a CLIP tower",
+    exports="pixels",
 )

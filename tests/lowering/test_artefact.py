@@ -125,6 +125,13 @@ def test_another_shape_of_model_is_refused(saved: Path) -> None:
     assert code_of(caught) == "E0656"
 
 
+@pytest.mark.parametrize("folder", [3, None, torch.nn.Identity()])
+def test_what_is_no_folder_is_refused(folder: Any) -> None:
+    with pytest.raises(SpecError, match="the model comes first") as caught:
+        eosdsl.load(tiny_llava(), folder)
+    assert code_of(caught) == "E0652"
+
+
 @pytest.mark.parametrize("at", [0, 1, 3])
 def test_a_full_disk_leaves_what_was_there(saved: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {p.name: p.read_bytes() for p in saved.iterdir()}
