@@ -53,7 +53,7 @@ def at_slots(features: Tensor, index: Tensor, rows: int) -> Tensor:
     """Features [K, D] of the tokens `index` [K] among `rows`, zeros elsewhere: at the placeholders of these tokens,
     which they fill from left to right.
     """
-    return features.new_zeros(rows, features.shape[1]).index_put((index.sort().values,), features)
+    return features.new_zeros(rows, features.shape[1]).index_put((index.sort().values.to(features.device),), features)
 
 
 def note_of(features: Any) -> Note | None:

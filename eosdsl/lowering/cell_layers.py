@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eosdsl.lowering.cells import Called
+from eosdsl.lowering.devices import on
 from eosdsl.lowering.halves import MIDDLE, Kept, attention_function, refuse_unknown
 from eosdsl.lowering.projections import (
     after_attention,
@@ -62,12 +63,16 @@ class CellAttention(nn.Module):
 
     def forward(self, hidden: Tensor, called: Called) -> Any:
         layer = self.cell.layer
-        queries, keys, values = project_all(layer, before_attention(layer)(hidden))
+        called = on(called, hidden.device)
+        queries, keys, values = (
+            heads.to(hidden.device) for heads in project_all(layer, before_attention(layer)(hidden))
+        )
         rope = called.rope
         queries, keys = rotate_patches(layer, queries, rope), rotate_patches(layer, keys, rope)
         mixed = self._mixed(queries, keys, values, called)
         out = out_projection(layer)(mixed.reshape(*hidden.shape[:2], -1).contiguous())
-        middle = hidden + after_attention(layer, out)
+        added = after_attention(layer, out)
+        middle = hidden.to(added.device) + added
         return Kept(middle, keys, values) if self.keeps else middle
 
     def _mixed(self, queries: Tensor, keys: Tensor, values: Tensor, called: Called) -> Tensor:

@@ -40,6 +40,7 @@ class CellView:
             return self.kept.keys if which == "k" else self.kept.values
         layer = self.cell.layer
         heads = project_normed(layer, before_attention(layer)(self.hidden), which)  # pyright: ignore[reportArgumentType]
+        heads = heads.to(self.hidden.device)
         return heads if which == "v" else rotate_patches(layer, heads, self.stream.rope)
 
     @property

@@ -24,6 +24,7 @@ from eosdsl.lowering.cell_geometry import frames_of, of_groups, of_tiles, window
 from eosdsl.lowering.cell_packing import of_packed
 from eosdsl.lowering.cell_reducer import borders
 from eosdsl.lowering.cells import Called, CellStream, Geometry, entering, spread
+from eosdsl.lowering.devices import on
 from eosdsl.lowering.images import Images
 from eosdsl.lowering.refusals import refuse
 from eosdsl.lowering.steps import Recount
@@ -132,9 +133,8 @@ def _noted(out: Any, left: CellStream, geometry: Geometry, tower: CellTower) -> 
     if isinstance(out.pooler_output, Tensor):
         stacked(out, rows=out.pooler_output.shape[1])
     every = _flat(out.pooler_output).split(list(counts))
-    out.pooler_output = [
-        with_note(rows[note.places], note, count) for rows, note, count in zip(every, notes, counts, strict=True)
-    ]
+    told = zip(every, notes, counts, strict=True)
+    out.pooler_output = [with_note(rows[note.places.to(rows.device)], note, count) for rows, note, count in told]
     if tower.late:
         out.deepstack_features = [
             _late(merger, read, left.images, tower.merge**2)
@@ -148,7 +148,8 @@ def _late(merger: nn.Module, read: Tensor, left: Images, area: int) -> list[Tens
     D] with U = area; they stand where the others do.
     """
     every = [own[:count] for own, count in zip(read, left.counts, strict=True)]
-    rows = merger(torch.cat(every).unflatten(1, (area, -1)).flatten(0, 1)).split(list(left.counts))
+    joined = torch.cat(every).unflatten(1, (area, -1)).flatten(0, 1)
+    rows = merger(on(joined, next(merger.parameters()).device)).split(list(left.counts))
     told = zip(rows, left.index, left.originals, strict=True)
     return [at_slots(own, index[: len(own)], original) for own, index, original in told]
 

@@ -91,16 +91,21 @@ def test_the_numbers_of_one_device(name: str) -> None:
         assert [layer.keys.device for layer in cache.layers] == [THIRD, FIRST, SECOND, THIRD, FIRST]
 
 
+@pytest.mark.parametrize("site", ["input", "encoder output", "encoder layer 1"])
 @pytest.mark.parametrize("name", ["qwen2_vl", "qwen3_vl", "gemma3", "internvl"])
-def test_other_families(name: str) -> None:
-    """Positions of three axes, features added behind early layers, masks and rotations by kind of layer."""
+def test_other_families(name: str, site: str) -> None:
+    """Positions of three axes, features added behind early layers, masks and rotations by kind of layer; towers whose
+    patches are joined.
+    """
     family = FAMILIES[name]
-    spec = "at input: retain 60% by norm(hidden) via merge\nat layer 2: retain 25% via mix(merge, prune)"
+    spec = f"at {site}: retain 60% by norm(hidden) via merge\nat layer 2: retain 25% via mix(merge, prune)"
     prompts = batch_of([family.prompt([3, "usual", 5], 1), family.prompt([1, "usual", "usual", 2], 2)])
     with eosdsl.compile(spec, family.build("sdpa")) as compiled:
         expected = compiled(**prompts).logits
     with pretending():
-        model = spread(family.build("sdpa"), "model.language_model.layers")
+        tower = {"qwen2_vl": "visual.blocks", "internvl": "vision_tower.encoder.layer"}
+        stack = f"model.{tower.get(name, 'vision_tower.encoder.layers')}"
+        model = spread(family.build("sdpa"), "model.language_model.layers", stack)
         with eosdsl.compile(spec, model) as compiled:
             found = compiled(**prompts).logits.cpu()
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-4)
