@@ -40,7 +40,8 @@ def operators(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Results:
         for name, times in moved.items()
     ]
     bounds += [
-        Bound(f"growth of memory with tokens (1 is linear): {name}", grown, "at most", 1.1)
+        Bound(f"growth of memory with {what} (1 is linear): {name}", grown[place], "at most", 1.1)
+        for place, what in enumerate(("tokens", "kept tokens"))
         for name, grown in data["memory_growth"].items()
     ]
     told = {**settings, "threads": data["threads"], "dtype": "float32", "seed": 0}

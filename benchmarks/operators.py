@@ -5,7 +5,7 @@
 --quick: 576 tokens, and 2,880 once; without the loops of max-min and of DPP where a batch of eight keeps 192 tokens,
 which alone take a minute: they grow with the square of what is kept.
 
-How memory grows with the number of tokens is counted besides, in bytes of tensors, with as many tokens kept.
+How memory grows with the number of tokens, and with that of kept ones, is counted besides, in bytes of tensors.
 Matching and merging are also held against moving the rows alone: gather and scatter_reduce, where everything goes being
 known already. Matching is by keys of 64 features, the mean over heads, as ToMe does it.
 
@@ -263,16 +263,19 @@ def run(name: str, hidden: Tensor, kept: int, *, repeats: int, with_loop: bool) 
     return Row(name, batch, tokens, kept, ours_ms, loop_ms, ours_mib, loop_mib, moves_ms)
 
 
-def growth_of_memory(name: str, short: int = 1152, kept: int = 64) -> float:
-    """How bytes held grow from so many tokens to twice as many, `kept` of them staying: the exponent, 1 is linear."""
+def growth_of_memory(name: str, tokens: int = 1152, kept: int = 64) -> tuple[float, float]:
+    """How bytes held grow from so many tokens to twice as many, and from so many kept to twice as many: exponents, 1
+    is linear. Of matching it is those given up that are few.
+    """
 
-    def held(tokens: int) -> int:
+    def held(tokens: int, kept: int) -> int:
         hidden = torch.randn(1, tokens, 128, generator=torch.Generator().manual_seed(0))
         with torch.no_grad(), Meter() as meter:
             CASES[name][0](hidden, tokens - kept if name == "matching" else kept)
         return meter.most
 
-    return math.log2(held(2 * short) / held(short))
+    once = held(tokens, kept)
+    return math.log2(held(2 * tokens, kept) / once), math.log2(held(tokens, 2 * kept) / once)
 
 
 def sizes_of(chosen: argparse.Namespace) -> list[tuple[int, int, int]]:
@@ -328,7 +331,9 @@ def main() -> int:
             rows.append(run(name, hidden, kept, repeats=3, with_loop=looped(name, batch, tokens, kept, chosen)))
             print(show(rows[-1]), flush=True)
     grows = {name: growth_of_memory(name) for name in CASES}
-    print("\nmemory with tokens, exponent: " + ", ".join(f"{name} {value:.2f}" for name, value in grows.items()))
+    for place, what in enumerate(("tokens", "kept tokens")):
+        shown = ", ".join(f"{name} {grown[place]:.2f}" for name, grown in grows.items())
+        print(f"memory with {what}, exponent: {shown}")
     if chosen.json:
         about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(device), "width": width}
         data = {**about, "rows": [asdict(row) for row in rows], "memory_growth": grows}

@@ -66,7 +66,7 @@ OWN: dict[str, Any] = {
             | ({"moves_ms": 0.5} if name == "merging" else {})
             for name, loop in (("max-min", 6.0), ("dpp", 4.0), ("density peaks", 9.0), ("merging", None))
         ],
-        "memory_growth": {"max-min": 1.01, "dpp": 2.0},
+        "memory_growth": {"max-min": [1.01, 0.5], "dpp": [2.0, 1.0]},
     },
     "language": {
         "rows": [
@@ -84,14 +84,14 @@ def test_other_formats_are_taken_into_the_one(name: str, tmp_path: Path) -> None
     tables = page(tmp_path).count("\n| ")
     assert tables == 1 + len(POINTS) + 1 + len(results.rows) + 1 + len(results.bounds)
     met = [bound.met for bound in results.bounds]
-    wanted = [True, False, True, False, True, False] if name == "operators" else [True, True]
+    wanted = [True, False, True, False, True, False, True, True] if name == "operators" else [True, True]
     assert met == wanted
 
 
 def test_the_page_says_of_every_point_how_many_bounds_are_met(tmp_path: Path) -> None:
     write(adapters.operators(OWN["operators"], {"words": "--quick"}), tmp_path / "operators.json")
     (line,) = [one for one in page(tmp_path).splitlines() if one.startswith("| Operators |")]
-    assert line.startswith("| Operators | 3 of 6 | as fast as a loop, 576 tokens, batch 8: dpp: 4, at least 5; ")
+    assert line.startswith("| Operators | 5 of 8 | as fast as a loop, 576 tokens, batch 8: dpp: 4, at least 5; ")
     assert {name for names in POINTS.values() for name in names} == {section.name for section in SECTIONS}
 
 
@@ -102,9 +102,9 @@ def test_every_run_has_a_section_and_the_committed_page_is_what_the_data_say() -
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 def test_all_of_them_one_after_the_other(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPTS / "bench.py"), "--tiny", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1700)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=870)
     assert done.returncode == 0, done.stderr
     assert {path.stem for path in tmp_path.glob("*.json")} == {run.name for run in RUNS}
