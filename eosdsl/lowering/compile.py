@@ -243,15 +243,18 @@ def compile_program(
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
     learned: Given | None = None,
+    pool: nn.ModuleDict | None = None,
 ) -> Compiled:
-    """As `compile`, for a program that has been parsed from `source`; it warns of nothing."""
+    """As `compile`, for a program that has been parsed from `source`; it warns of nothing. pool: networks of learned
+    scores that are used as they are, where they are asked.
+    """
     refuse_version()
     given = isinstance(model, nn.Module)
     known = facts(whole_model(model) if given else model)
     schedule = bound(program, known, source)
     loaded = model if given else load_model(model, dtype=dtype, device=device)
     profile = profiles()[known.family]
-    asks = networks(asked_by(schedule), learned)
+    asks = networks(asked_by(schedule), learned, pool)
     if not profile.torch.text_model:
         encoder = take_apart(loaded, profile.torch, known)
         return Compiled(

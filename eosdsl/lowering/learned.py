@@ -46,8 +46,9 @@ class SiteNetworks(nn.Module):
         return {name: network(hidden, there) for name, network in zip(self.names, self.networks, strict=True)}
 
 
-def networks(asked: Sequence[Asked], given: Given | None = None) -> nn.ModuleDict:
-    """A network for every key, with the numbers that are given, else those that the key draws.
+def networks(asked: Sequence[Asked], given: Given | None = None, pool: nn.ModuleDict | None = None) -> nn.ModuleDict:
+    """A network for every key, with the numbers that are given, else those that the key draws; `pool`: networks that
+    are taken as they are, where their key is asked.
 
     Raises:
         SpecError: E0437 where one name means two networks at a site; E0459 where the numbers cannot be read, or are not
@@ -58,7 +59,10 @@ def networks(asked: Sequence[Asked], given: Given | None = None) -> nn.ModuleDic
     for one in asked:
         if kinds.setdefault(one.key, one) != one:
             refuse("E0437", f"`{one.name}` names two kinds of networks at one site", "name one of them", span=one.span)
-        made[one.key] = one.network.build(one.width, crc32(one.key.encode()))
+        if pool is not None and one.key in pool:
+            made[one.key] = pool[one.key]
+        else:
+            made[one.key] = one.network.build(one.width, crc32(one.key.encode()))
     every = nn.ModuleDict(made)
     if given is not None:
         fill(every, tensors_of(given))

@@ -31,10 +31,12 @@ class Checkpoint:
     state: Mapping[str, Any]
 
 
-def save(path: Path, module: nn.Module, optimiser: optim.Optimizer, state: Mapping[str, Any]) -> None:
+def save(
+    path: Path, parameters: Mapping[str, nn.Parameter], optimiser: optim.Optimizer, state: Mapping[str, Any]
+) -> None:
     """Write the state of a search. Raises SpecError (E060x) where it cannot be written."""
-    names = {id(parameter): name for name, parameter in module.named_parameters()}
-    tensors = {f"{_PARAMETER}{name}": parameter.detach() for name, parameter in module.named_parameters()}
+    names = {id(parameter): name for name, parameter in parameters.items()}
+    tensors = {f"{_PARAMETER}{name}": parameter.detach() for name, parameter in parameters.items()}
     for parameter, moments in optimiser.state.items():
         for key, value in moments.items():
             if isinstance(value, Tensor):
@@ -55,9 +57,9 @@ def load(path: Path) -> Checkpoint:
         raise SpecError([error("E0670", f"{path} is no checkpoint of a search: {reason}")]) from problem
 
 
-def restore(checkpoint: Checkpoint, module: nn.Module, optimiser: optim.Optimizer) -> None:
+def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: optim.Optimizer) -> None:
     """Put decision points and the optimiser's moments back. Raises SpecError (E0670) where they do not fit."""
-    for name, parameter in module.named_parameters():
+    for name, parameter in parameters.items():
         stored = checkpoint.tensors.get(f"{_PARAMETER}{name}")
         if stored is None or stored.shape != parameter.shape:
             raise SpecError([error("E0670", f"the checkpoint has no decision point `{name}` of this shape")])

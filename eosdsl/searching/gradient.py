@@ -78,6 +78,7 @@ def by_gradient(
         relaxed_loss=relaxed_loss,
         others=[Genome.from_json(one) for one in dict.fromkeys(progress.met.values()) if one != genome.to_json()],
         rows=rows,
+        networks=relaxed.learned,
     )
 
 

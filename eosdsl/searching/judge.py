@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.ir.spell import spell
@@ -47,12 +47,13 @@ class Verdict:
 @dataclass
 class Judge:
     """Judges programs on the same batches, each once. `targets`: what hidden states and logits are compared with, one a
-    batch; `forwards`: passes over one question so far."""
+    batch; `networks`: of learned scores; `forwards`: passes over one question so far."""
 
     model: Any
     batches: Sequence[Batch]
     weights: Weights
     targets: Sequence[Seen] | None = None
+    networks: nn.ModuleDict | None = None
     forwards: int = 0
     _known: dict[str, list[Verdict]] = field(default_factory=dict[str, list[Verdict]])
     _programs: list[tuple[DiscreteProgram, Verdict]] = field(default_factory=list[tuple[DiscreteProgram, Verdict]])
@@ -67,7 +68,8 @@ class Judge:
         wanted = max(1, round(share * len(self.batches)))
         known = self._known.setdefault(text, [])
         if len(known) < wanted:
-            with compile_program(program.model_copy(update={"expectations": ()}), self.model) as compiled:
+            bare = program.model_copy(update={"expectations": ()})
+            with compile_program(bare, self.model, pool=self.networks) as compiled:
                 known += self._judged(compiled, len(known), wanted)
             if wanted == len(self.batches):
                 self._programs.append((program, _joined(known)))

@@ -10,12 +10,17 @@ from torch import Tensor, nn
 
 
 class Learnable(Protocol):
-    """A model whose forward depends on decision points; `flow` holds the soft counts of the last forward."""
+    """A model whose forward depends on decision points, and on the networks of learned scores; `flow` holds the soft
+    counts of the last forward.
+    """
 
     temperature: Any
 
     @property
     def module(self) -> nn.Module: ...
+
+    @property
+    def learned(self) -> nn.Module: ...
 
     @property
     def flow(self) -> Any: ...

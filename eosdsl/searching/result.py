@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from eosdsl.cost.expect import predicted
+from eosdsl.cost.learned import asked_by
 from eosdsl.cost.plan import plan_schedule
 from eosdsl.ir.genome import Genome
 from eosdsl.ir.nodes import Constraint, DiscreteProgram
 from eosdsl.ir.schedule import Schedule
 from eosdsl.ir.spell import spell
 from eosdsl.lowering.compile import compile_program
+from eosdsl.lowering.learned import TENSORS, networks, tensor_bytes
 from eosdsl.parsing import parse
 from eosdsl.passes.bind import bind
 from eosdsl.resources import resource
@@ -32,7 +35,7 @@ from eosdsl.searching.objective import Seen, Weights
 from eosdsl.searching.provenance import Origin, stamped
 from eosdsl.searching.report import Check, Judged, Report, write_report
 from eosdsl.searching.session import Session
-from eosdsl.writing import write_text
+from eosdsl.writing import file_in_one_piece, write_text
 
 GENOME = "genome.json"
 _TIMED = 5
@@ -40,18 +43,21 @@ _TIMED = 5
 
 @dataclass(frozen=True)
 class Result:
-    """`program` can be planned, compiled and run; `report` says how it does; `text` is the `.eos` file."""
+    """`program` can be planned, compiled and run; `report` says how it does; `text` is the `.eos` file; `learned`: the
+    numbers of its learned scores, for `compile(program, model, learned=…)`.
+    """
 
     program: DiscreteProgram
     report: Report
     text: str
     folder: Path | None = None
+    learned: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 @dataclass(frozen=True)
 class Run:
     """What a way of searching came to: a genome, how it was got, and what that took. `others`: members that it met
-    before and that deriving compares with it."""
+    before and that deriving compares with it; `networks`: of learned scores, as they were trained on the way."""
 
     genome: Genome
     method: str
@@ -63,6 +69,7 @@ class Run:
     relaxed_loss: float | None = None
     others: Sequence[Genome] = ()
     rows: Sequence[Mapping[str, Any]] = ()
+    networks: nn.ModuleDict | None = None
 
 
 def finish(
@@ -83,17 +90,18 @@ def finish(
     """
     members = Members(session.space, session.facts, constraints, session.profile)
     targets = _targets(session, weights) if weights.aligns else None
-    judge = Judge(session.model, session.derive_on, weights, targets)
+    judge = Judge(session.model, session.derive_on, weights, targets, run.networks)
     derived = derive(run.genome, members, judge, say, refine=refine, others=run.others)
-    check = Judge(session.model, session.check_on, Weights(task=1.0))
+    check = Judge(session.model, session.check_on, Weights(task=1.0), networks=run.networks)
     verdict, full = check.verdict(derived.program), check.full()
     origin = _origin(run, session)
     program = stamped(derived.program, constraints, session.facts, origin, verdict, full, session.profile)
     text = spell(program)
     report = _report(run, session, program, text, derived.genome, derived.steps, judge, check, constraints)
+    learned = _learned(program, session, run)
     if folder is not None:
-        _write(report, run, program, text, derived.genome, folder)
-    return Result(program, report, text, folder)
+        _write(report, run, program, text, derived.genome, learned, folder)
+    return Result(program, report, text, folder, learned.state_dict())
 
 
 def _targets(session: Session, weights: Weights) -> list[Seen]:
@@ -221,8 +229,27 @@ def _milliseconds(model: Any, batch: Batch) -> float:
     return 1000 * (perf_counter() - started)
 
 
-def _write(report: Report, run: Run, program: DiscreteProgram, text: str, genome: Genome, folder: Path) -> None:
+def _learned(program: DiscreteProgram, session: Session, run: Run) -> nn.ModuleDict:
+    """The networks that the derived operator asks, with what the search taught them."""
+    schedule, _ = bind(program, session.facts)
+    assert schedule is not None
+    return networks(asked_by(schedule), pool=run.networks)
+
+
+def _write(
+    report: Report,
+    run: Run,
+    program: DiscreteProgram,
+    text: str,
+    genome: Genome,
+    learned: nn.ModuleDict,
+    folder: Path,
+) -> None:
     write_text(folder / f"{program.name}.eos", text)
+    numbers = tensor_bytes(learned)
+    if numbers is not None:
+        with file_in_one_piece(folder / TENSORS) as unfinished:
+            unfinished.write_bytes(numbers)
     write_text(folder / GENOME, genome.to_json(indent=2) + "\n")
     write_report(report, run.rows, program, landmarks(), folder)
 

@@ -1,4 +1,6 @@
-"""The loop of a search: the model is frozen, decision points learn; it survives kills and steps without a number."""
+"""The loop of a search: the model is frozen, decision points learn, and the networks of learned scores with them; it
+survives kills and steps without a number.
+"""
 
 from __future__ import annotations
 
@@ -110,8 +112,10 @@ class Trainer:
         self.relaxed, self.goal, self.source, self.settings = relaxed, goal, source, settings
         self.folder, self.processes = folder, processes or Processes()
         self.progress = Progress(identity, multipliers=[Multiplier() for _ in goal.constraints])
-        self._parameters = dict(relaxed.module.named_parameters())
-        self._optimiser = optimiser(settings, self._parameters.values())
+        decisions = dict(relaxed.module.named_parameters())
+        learned = {f"learned.{name}": one for name, one in relaxed.learned.named_parameters()}
+        self._parameters = {**decisions, **learned}
+        self._optimiser = optimiser(settings, decisions.values(), learned.values())
         device = next(iter(self._parameters.values())).device
         self._precise = Precise(settings.precision, device)
 
@@ -121,7 +125,7 @@ class Trainer:
             return False
         found = checkpoint.load(self.folder / CHECKPOINT)
         self.progress = Progress.of(found.state, self.progress.identity)
-        checkpoint.restore(found, self.relaxed.module, self._optimiser)
+        checkpoint.restore(found, self._parameters, self._optimiser)
         self._precise.load(found.state["precision"])
         return True
 
@@ -129,7 +133,7 @@ class Trainer:
         """Write the checkpoint, on the process that leads."""
         if self.folder is not None and self.processes.leads:
             state = {**self.progress.state(), "precision": self._precise.state()}
-            checkpoint.save(self.folder / CHECKPOINT, self.relaxed.module, self._optimiser, state)
+            checkpoint.save(self.folder / CHECKPOINT, self._parameters, self._optimiser, state)
 
     def run(self, report: Report = lambda row: None, until: int | None = None) -> None:
         """Step to the end (or to the step `until`), with checkpoints on the way.
@@ -153,7 +157,7 @@ class Trainer:
         self.cool()
         temperature = self.settings.temperature.at(self._done())
         for group in self._optimiser.param_groups:
-            group["lr"] = self.settings.rate_at(self._done())
+            group["lr"] = self.settings.rate_at(self._done()) * group["share"]
         for parameter in self._parameters.values():
             parameter.grad = torch.zeros_like(parameter)
         questions = self.source.questions(self.progress.step, self.settings.batch)

@@ -40,6 +40,7 @@ class Toy:
 
     def __init__(self, poison: Sequence[int] = ()) -> None:
         self.module = nn.ParameterDict({"x": nn.Parameter(torch.tensor(0.0)), "y": nn.Parameter(torch.zeros(3))})
+        self.learned = nn.ModuleDict()
         self.temperature: Any = Heat()
         self.flow: Any = None
         self.poison, self.forwards = tuple(poison), 0
