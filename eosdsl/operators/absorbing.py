@@ -53,7 +53,7 @@ def make_rows(choice: Choice) -> list[Rows]:
             _absorb_sharp(one, _targets(one, columns), columns) if _absorbs(one) else _keep(one)
             for one in choice.groups
         ]
-    affinities = _divide([[_affinity(one, part, columns) for part in one.group.parts] for one in absorbing], absorbing)
+    affinities = _divide([_affinities(one, columns) for one in absorbing], absorbing)
     made = iter(affinities)
     return [_absorb(one, next(made), columns) if _absorbs(one) else _keep(one) for one in choice.groups]
 
@@ -95,6 +95,24 @@ def one_hot(anchors: Tensor, tokens: Tokens) -> Tensor:
     kind = torch.promote_types(tokens.hidden.dtype, torch.float32)
     table = torch.zeros((*anchors.shape, tokens.hidden.shape[1]), device=anchors.device, dtype=kind)
     return table.scatter(2, anchors.clamp(min=0)[:, :, None], (anchors >= 0).to(kind)[:, :, None])
+
+
+def _affinities(one: Chosen, columns: Columns) -> list[Tensor]:
+    """Of all parts of a group. Parts that go by the same likeness share one: it is a product of K x C x D."""
+    made: list[tuple[Part, Tensor]] = []
+    for part in one.group.parts:
+        shared = next((table for other, table in made if _alike(part, other)), None)
+        made.append((part, _affinity(one, part, columns) if shared is None else shared))
+    return [table for _, table in made]
+
+
+def _alike(part: Part, other: Part) -> bool:
+    """Whether two parts have the same affinity."""
+    return (part.similarity, part.support, part.behaviour.copies) == (
+        other.similarity,
+        other.support,
+        other.behaviour.copies,
+    )
 
 
 def _affinity(one: Chosen, part: Part, columns: Columns) -> Tensor:
