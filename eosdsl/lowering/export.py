@@ -153,7 +153,7 @@ def _culprit(problem: BaseException) -> str:
 @contextmanager
 def _quiet() -> Generator[None]:
     """Without the exporters' chatter."""
-    names = ("torch.onnx", "onnxscript", "torch.export")
+    names = ("torch.onnx", "onnx_ir", "onnxscript", "torch.export")
     levels = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
     for logger, _ in levels:
         logger.setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tower_reference import tower_features
 import eosdsl
 from eosdsl.cost.learned import asked_by, learned_parameters
 from eosdsl.diagnostics import SpecError
+from eosdsl.lowering.export import export_torch
 
 pytestmark = pytest.mark.filterwarnings("ignore:W0459")
 
@@ -189,3 +191,23 @@ def test_numbers_that_do_not_fit_are_refused(damage: Any, said: str) -> None:
 def test_numbers_for_a_spec_that_learns_nothing_are_refused() -> None:
     with pytest.raises(SpecError, match="nothing here is learned"):
         eosdsl.compile("at layer 1: retain 50%", tiny_llava(), learned={"layer_1:p": torch.ones(1)})
+
+
+def test_a_compiled_graph_asks_its_networks_without_a_break() -> None:
+    p = batch(list(MIXED))
+    torch.compiler.reset()
+    with compiled(DECODER, tiny_llava()) as made:
+        expected = logits(made, p)
+        made.graph.compile(backend="eager", fullgraph=True)
+        torch.testing.assert_close(logits(made, p), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_exported_prefill_holds_its_networks(tmp_path: Path) -> None:
+    with compiled(DECODER, tiny_llava()) as made:
+        export_torch(made, tmp_path / "prefill.pt2")  # which compares it with the model
+        program = torch.export.load(tmp_path / "prefill.pt2")
+    held = [one for one in (*program.state_dict.values(), *program.constants.values()) if isinstance(one, torch.Tensor)]
+    own = made.learned.state_dict()["layer_1:worth.in_conv.1.weight"]
+    assert any(one.shape == own.shape and torch.equal(one, own) for one in held)
