@@ -37,7 +37,7 @@ def most_held(query: str, heads: str, tokens: int) -> int:
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("heads", ["mean", "concat"])
 def test_memory_is_linear_in_the_number_of_tokens(query: str, heads: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "_HELD", 1 << 16)  # as little as for long sequences of many heads
+    monkeypatch.setattr(probes, "HELD", 1 << 16)  # as little as for long sequences of many heads
     short, long = most_held(query, heads, 32**2), most_held(query, heads, 48**2)
     assert long < 1.3 * 2.25 * short, f"{short} bytes for 1024 tokens, {long} for 2304"
 
@@ -48,7 +48,7 @@ def test_parts_choose_what_all_rows_at_once_choose(query: str, heads: str, monke
     model, inputs = model_of(64)
     compiled = eosdsl.compile(SPEC.format(query=query, heads=heads), model)
     whole = compiled(**inputs).logits
-    monkeypatch.setattr(probes, "_HELD", 1)  # a row at a time
+    monkeypatch.setattr(probes, "HELD", 1)  # a row at a time
     torch.testing.assert_close(compiled(**inputs).logits, whole)
 
 
