@@ -38,7 +38,8 @@ CODES: dict[str, tuple[str, str]] = {
     ),
     "E0667": (
         "a stage of training that the next one builds on is not finished",
-        "`join` puts together what `read` and `align` learned. Run them first, or run the command without `--stage`.\n",
+        "`spread` goes on with what `read` learned, `join` puts together what it and `align` learned. Run them first,\n"
+        "or run the command without `--stage`.\n",
     ),
     "E0686": (
         "a checkpoint is of another training",

@@ -1,6 +1,7 @@
 """Real photographs from the wheels of scikit-image and scikit-learn: nothing is downloaded.
 
-Crops of a photograph are owned by splits by where they start, faces and textures (`lfw_subset`) by number.
+A photograph is cut into tiles, each of which belongs to one split: no pixel of a crop is in a crop of another split.
+Faces and textures (`lfw_subset`) are split by number.
 """
 
 from __future__ import annotations
@@ -27,40 +28,49 @@ _FILES = {
     "motorcycle": ("skimage", "data/motorcycle_left.png"),
     "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
 }
-_HEIGHT = 240
+TILE = 75
+"""Side of a tile in pixels."""
+_HEIGHT = 4 * TILE
 """Photographs are kept at this height."""
-_LATTICE = 8
-"""A crop starts on a lattice of this many pixels; each lattice point belongs to one split."""
+_SMALLEST = 58
+"""Side of the smallest crop of a tile."""
 FACE_RANGES = {"train": (0, 70), "validation": (70, 85), "test": (85, 100)}
 """Of the hundred faces, and of the hundred crops without one."""
 
 
 @cache
 def photograph(name: str) -> Pixels:
-    """A photograph [240, width, 3]."""
+    """A photograph [300, width, 3]."""
     package, path = _FILES[name]
     with files(package).joinpath(path).open("rb") as file:
         image = Image.open(file).convert("RGB")
     width = round(image.width * _HEIGHT / image.height)
-    return np.asarray(image.resize((width, _HEIGHT), Image.Resampling.BOX))
+    return np.asarray(image.resize((width, _HEIGHT), Image.Resampling.LANCZOS))
+
+
+@cache
+def tiles(name: str, split: str) -> tuple[tuple[int, int], ...]:
+    """Row and column in pixels where the tiles of a photograph begin that belong to `split`: three of five, or one."""
+    height, width, _ = photograph(name).shape
+    places = [(row, column) for row in range(height // TILE) for column in range(width // TILE)]
+    return tuple((TILE * row, TILE * column) for row, column in places if _owner(row, column) == split)
 
 
 def crop(name: str, split: str, side: int, rng: Random) -> Pixels:
-    """A crop of half to all of a photograph's height that belongs to `split`, as [side, side, 3]."""
-    pixels = photograph(name)
-    while True:
-        size = rng.randrange(_HEIGHT // 2, _HEIGHT - 16, _LATTICE)
-        top = rng.randrange(0, _HEIGHT - size + 1, _LATTICE)
-        left = rng.randrange(0, pixels.shape[1] - size + 1, _LATTICE)
-        if _owner(size // _LATTICE, top // _LATTICE, left // _LATTICE) == split:
-            break
-    window = Image.fromarray(pixels[top : top + size, left : left + size])
-    return np.asarray(window.resize((side, side), Image.Resampling.BOX))
+    """A crop of three quarters to all of a tile's side, mirrored half of the time, as [side, side, 3]."""
+    top, left = rng.choice(tiles(name, split))
+    size = rng.randint(_SMALLEST, TILE)
+    top, left = (begin + rng.randint(0, TILE - size) for begin in (top, left))
+    pixels = photograph(name)[top : top + size, left : left + size]
+    if rng.random() < 0.5:
+        pixels = pixels[:, ::-1]
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def _owner(size: int, top: int, left: int) -> str:
-    place = (size * 31 + top * 7 + left * 3) % 10
-    return "train" if place < 6 else "validation" if place < 8 else "test"
+def _owner(row: int, column: int) -> str:
+    """Of a tile: every row and every column of five has all splits."""
+    place = (2 * row + column) % 5
+    return "train" if place < 3 else "validation" if place == 3 else "test"
 
 
 @cache

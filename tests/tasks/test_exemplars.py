@@ -7,7 +7,9 @@ from random import Random
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from eosdsl.tasks import photos
 from eosdsl.tasks.base import SPLITS
 from eosdsl.tasks.glyphs import DIGIT_RANGES, bank
 from eosdsl.tasks.photos import FACE_RANGES, crop, face_or_texture, photograph
@@ -40,8 +42,27 @@ def test_held_out_digits_are_the_real_handwriting() -> None:
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_photographs_come_with_the_wheels(name: str) -> None:
-    assert photograph(name).shape[0] == 240
+    assert photograph(name).shape[0] == 300
     assert crop(name, "test", 96, Random(0)).shape == (96, 96, 3)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_pixel_of_a_photograph_is_shown_by_two_splits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pixel of a stand-in says where it is; crops are taken as they are, not resized."""
+    height, width, _ = photograph(name).shape
+    places = np.zeros((height, width, 3), dtype=np.uint8)
+    places[..., 0], places[..., 1] = np.arange(height)[:, None] % 250, np.arange(width)[None] % 250
+    places[..., 2] = 2 * (np.arange(height)[:, None] // 250) + np.arange(width)[None] // 250
+    monkeypatch.setattr(photos, "photograph", lambda _: places)
+    monkeypatch.setattr(Image.Image, "resize", lambda image, *_: image)
+    shown: dict[str, set[bytes]] = {}
+    for split in SPLITS:
+        rng = Random(split)
+        crops = [crop(name, split, 96, rng) for _ in range(300)]
+        assert all(58 <= one.shape[0] == one.shape[1] <= 75 for one in crops)
+        shown[split] = {bytes(pixel) for one in crops for pixel in one.reshape(-1, 3)}
+    assert sum(map(len, shown.values())) == len(set.union(*shown.values()))
+    assert len(shown["train"]) > 2 * len(shown["test"]) > 2 * 75 * 75
 
 
 def test_faces_and_textures_have_the_size_asked_for() -> None:

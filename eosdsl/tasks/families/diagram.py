@@ -1,4 +1,4 @@
-"""A labelled diagram: parts with a letter at the right of each; which letter has a part, which part has a letter?"""
+"""A labelled diagram: parts with a letter at the right of each; which letter has a part?"""
 
 from __future__ import annotations
 
@@ -16,24 +16,20 @@ _PARTS = (3, 6)
 class Diagram(Family):
     name = "diagram"
     mirrors = "AI2D"
-    in_all = False
     breaks = "a part and its label are two tokens, of use together only"
-    answers: ClassVar[Choices] = {"label": LETTERS, "part": SHAPES}
+    answers: ClassVar[Choices] = {"label": LETTERS}
     cores: ClassVar[Choices] = {
         "label": ("which word has the {thing}", "what is the word of the {thing}"),
-        "part": ("which object has the word {letter}", "what object has the word {letter}"),
     }
 
     def scenes(self, rng: Random, difficulty: Difficulty, kind: str, want: str | None) -> tuple[Scene, ...]:
         return (diagram_scene(rng, difficulty, want),)
 
     def ask(self, scenes: tuple[Scene, ...], rng: Random, kind: str, want: str | None) -> Asked | None:
-        pairs = [pair for pair in labelled(scenes[0]) if want in (None, pair[kind == "label"].kind)]
+        pairs = [pair for pair in labelled(scenes[0]) if want in (None, pair[1].kind)]
         if not pairs:
             return None
         part, label = rng.choice(pairs)
-        if kind == "part":
-            return Asked(kind, {"letter": label.kind}, part.kind)
         thing = rng.choice((Thing(part.kind), Thing(part.kind, part.color), Thing(color=part.color)))
         if len(scenes[0].having(thing)) != 2 - (thing.kind is not None):
             return None  # a colour alone fits a part and its label
@@ -48,11 +44,11 @@ def labelled(scene: Scene) -> list[tuple[Item, Item]]:
 
 
 def diagram_scene(rng: Random, difficulty: Difficulty, want: str | None = None) -> Scene:
-    """Three to six parts, each with a letter of its own in its own colour; `want`, a shape or a letter, is among them.
+    """Three to six parts, each with a letter of its own in its own colour; `want`, a letter, is among them.
     Parts are of one cell, or of two with the letter beside their first row."""
     low, high = _PARTS
     number = rng.randint(low, min(high, max(low, difficulty.objects[1] - 2)))
-    shapes, letters = (_with(want, names, number, rng) for names in (SHAPES, LETTERS))
+    shapes, letters = rng.sample(SHAPES, number), _with(want, number, rng)
     items: list[Item] = []
     for shape, letter, place in zip(shapes, letters, rng.sample(range(BANDS * BANDS // 2), number), strict=True):
         band, third = divmod(place, BANDS // 2)
@@ -64,7 +60,7 @@ def diagram_scene(rng: Random, difficulty: Difficulty, want: str | None = None) 
     return Scene((*clutter(items, rng, difficulty), *items))
 
 
-def _with(want: str | None, names: tuple[str, ...], number: int, rng: Random) -> list[str]:
-    """So many of the names, `want` among them where it is one."""
-    chosen = rng.sample([name for name in names if name != want], number - (want in names))
-    return [*chosen, want] if want is not None and want in names else chosen
+def _with(want: str | None, number: int, rng: Random) -> list[str]:
+    """So many letters, `want` among them."""
+    others = rng.sample([name for name in LETTERS if name != want], number - (want is not None))
+    return others if want is None else [*others, want]
