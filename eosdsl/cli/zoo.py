@@ -29,6 +29,7 @@ class Action(StrEnum):
 
 class StageName(StrEnum):
     READ = "read"
+    SPREAD = "spread"
     ALIGN = "align"
     JOIN = "join"
 
@@ -51,7 +52,7 @@ def command(
 ) -> None:
     """Train a model from nothing. Checkpoints lie beside --out; the same command goes on from them.
 
-    Hours on two processor cores: read and align first (side by side if you like), then join, which writes the model.
+    Hours on two processor cores: read (and spread), align, which may run beside them, and join, which writes the model.
     """
     from eosdsl.zoo.train import STAGES, recipe_of, train, use_threads
 

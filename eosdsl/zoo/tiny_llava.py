@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WIDTH = 128
 LAYERS = 8
 READ_LAYERS = 5
-"""The first stage learns to read with so many layers; the others come between them later, as identities."""
+"""The first stage learns to read with so many layers."""
 TOWER_LAYERS, USED_LAYERS = 4, 3
 """As in LLaVA-1.5 the features are taken before the tower's last layer."""
 PATCH, SIDE = 8, 96

@@ -1,8 +1,9 @@
-"""Training a small model: read, align, join, write. Every stage resumes from its checkpoint."""
+"""Training a small model: read, spread, align, join, write. Every stage resumes from its checkpoint."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from eosdsl.zoo.train_evaluate import Score, evaluate
 from eosdsl.zoo.train_loop import Report, Stage, history, load_stage, run_stage
 from eosdsl.zoo.trainees import TRAINEES, Joined, Recipe, Trainee
 
-STAGES = ("read", "align", "join")
+STAGES = ("read", "spread", "align", "join")
+"""In their order; `spread` is for models that have it."""
 CHECKPOINTS = "training"
 """Folder of the checkpoints, beside the finished model."""
 
@@ -55,34 +57,53 @@ def train(
     the model to `out`. False where `stop_after` seconds ran out in a stage.
 
     Raises:
-        SpecError: E0666 for a name that is not trained here, E0667 where join lacks a half, E0686 where a checkpoint is
-            of another seed or of other paces, E060x where `out` cannot be written.
+        SpecError: E0666 for a name that is not trained here, E0667 where a stage that is named lacks one that it builds
+            on, E0686 where a checkpoint is of another seed or of other paces, E060x where `out` cannot be written.
     """
     who = trainee(name)
     if threads is not None:
         torch.set_num_threads(threads)
     plan = recipe or who.recipe(0)
     folder = out.with_name(f"{out.name}-{CHECKPOINTS}")
-    read, align = who.read(plan), who.align(plan)
-    for stage in (read, align):
-        if stage.name in stages and not run_stage(stage, folder, plan.seed, report, stop_after):
+    reader, align = who.read(plan), who.align(plan)
+
+    def run(stage: Stage, *before: Stage) -> bool:
+        """Whether it ended, where it is asked for at all."""
+        if stage.name not in stages:
+            return True
+        _refuse_unfinished(stage.name, before, folder)
+        return run_stage(stage, folder, plan.seed, report, stop_after)
+
+    if not run(reader):
+        return False
+    if who.spread is not None:
+        read, reader = reader, _going_on(who.spread, plan, reader, folder)
+        if not run(reader, read):
             return False
+    if not run(align):
+        return False
     if "join" not in stages:
         return True
-    _refuse_unread(read, align, folder)
-    join = who.join(plan, read, align)
+    _refuse_unfinished("join", (reader, align), folder)
+    join = who.join(plan, reader, align)
     if not run_stage(join, folder, plan.seed, report, stop_after):
         return False
     write(join, out, who, plan, folder)
     return True
 
 
-def _refuse_unread(read: Stage, align: Stage, folder: Path) -> None:
-    """Load both halves, which join builds on."""
-    missing = [stage.name for stage in (read, align) if not load_stage(stage, folder)]
+def _going_on(make: Callable[[Recipe, Any], Stage], plan: Recipe, read: Stage, folder: Path) -> Stage:
+    """The stage that begins as what `read` learned, as far as it has come."""
+    load_stage(read, folder)
+    return make(plan, read)
+
+
+def _refuse_unfinished(name: str, before: Sequence[Stage], folder: Path) -> None:
+    """Load what a stage builds on."""
+    missing = [stage.name for stage in before if not load_stage(stage, folder)]
     if missing:
-        helps = tuple(f"run it with --stage {name}" for name in missing)
-        raise SpecError([error("E0667", f"join builds on {' and '.join(missing)}, not finished yet", helps=helps)])
+        helps = tuple(f"run it with --stage {one}" for one in missing)
+        raise SpecError([error("E0667", f"{name} builds on {' and '.join(missing)}, not finished yet", helps=helps)])
 
 
 def write(join: Joined, out: Path, who: Trainee, recipe: Recipe, folder: Path) -> dict[str, Score]:

@@ -88,8 +88,8 @@ def readme(facts: Mapping[str, Any]) -> str:
 
 {_introduction(facts)}
 
-- **Data**: {facts["data"]}. Test questions use images, glyphs, faces and question templates that training has not; of
-  the eight photographs other crops, which overlap with those of training.
+- **Data**: {facts["data"]}. Test questions use images, glyphs, faces, parts of photographs and question templates that
+  training has not.
 - **Seed**: {facts["seed"]}. **Licence**: Apache-2.0. The photographs and digits are not part of the weights.
 {"".join(f"- {note}{chr(10)}" for note in facts.get("notes", ()))}
 Held-out test, {facts["questions_per_family"]} questions a family, greedy answers, exact match; *blind* is without the

@@ -15,6 +15,7 @@ from eosdsl.tasks.families.attr import Attr
 from eosdsl.tasks.families.chart import Chart, chart_scene
 from eosdsl.tasks.families.compare import Compare
 from eosdsl.tasks.families.count import Count
+from eosdsl.tasks.families.diagram import Diagram, diagram_scene
 from eosdsl.tasks.families.exist import Exist
 from eosdsl.tasks.families.multi import Multi
 from eosdsl.tasks.families.needle import Needle, needle_scene
@@ -29,6 +30,7 @@ from eosdsl.tasks.words import phrase
 
 _EXIST, _ATTR, _RELATION, _COUNT, _COMPARE, _POSITION = Exist(), Attr(), Relation(), Count(), Compare(), Position()
 _OCR, _CHART, _NEEDLE, _PHOTO, _PRIOR, _MULTI = Ocr(), Chart(), Needle(), Photo(), Prior(), Multi()
+_DIAGRAM = Diagram()
 
 
 _TRIES = 6
@@ -104,7 +106,9 @@ LEVELS: tuple[tuple[PackKind, ...], ...] = (
 then on all of them. A skill that is not there yet only makes noise for one that is about to emerge."""
 DIFFICULTIES = (Difficulty(objects=(1, 3)), Difficulty(objects=(1, 4), length=(1, 2)), Difficulty(), Difficulty())
 TEMPLATES = ("short", "short", "short", "train")
-FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in LEVELS[-1] for family in kind.families))
+EVERYTHING: tuple[PackKind, ...] = (*LEVELS[-1], PackKind("diagram", 2, 6, 144, {_DIAGRAM: 1}))
+"""What a step holds once there are all layers: diagrams too, which ask for two things side by side."""
+FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(family.name for kind in EVERYTHING for family in kind.families))
 
 
 def make_pack(kind: PackKind, rng: Random, difficulty: Difficulty, split: str = "train") -> Pack:
@@ -122,6 +126,8 @@ def make_scenes(name: str, rng: Random, difficulty: Difficulty) -> tuple[Scene, 
         return (text_scene(rng, difficulty),)
     if name == "chart":
         return (chart_scene(rng),)
+    if name == "diagram":
+        return (diagram_scene(rng, difficulty),)
     if name == "needle":
         return (needle_scene(rng, difficulty),)
     if name == "photo":
@@ -153,7 +159,7 @@ def _ask(family: Family, scenes: tuple[Scene, ...], rng: Random) -> Asked | None
     """Ask for a wanted answer where there are few, which balances; None where the scene has none such."""
     question_kind = rng.choice(list(family.answers))
     wanted = family.answers[question_kind]
-    if family.name in ("ocr", "photo", "needle", "position"):
+    if family.name in ("ocr", "photo", "needle", "position", "diagram"):
         return family.ask(scenes, rng, question_kind, None)
     want = rng.choice(wanted)
     for _ in range(_TRIES if family.name == "count" else 1):

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -40,10 +39,10 @@ from eosdsl.zoo.train_attention import NAME, register
 from eosdsl.zoo.train_batch import Batch, make_batch
 from eosdsl.zoo.train_loop import Pace, Progress, Stage
 from eosdsl.zoo.train_mrope import Language, forward
-from eosdsl.zoo.train_packs import LEVELS, PackKind, make_pack, make_scenes
+from eosdsl.zoo.train_packs import EVERYTHING, LEVELS, PackKind, make_pack, make_scenes
 from eosdsl.zoo.train_place import look_left, place_loss, prepare_place
 from eosdsl.zoo.train_qwen_tower import encode
-from eosdsl.zoo.train_read import Hits, forward_blind, loss_and_hits
+from eosdsl.zoo.train_read import Hits, forward_blind, learn, loss_and_hits, no_hits
 from eosdsl.zoo.train_stages import drawn
 from eosdsl.zoo.train_tokens import Codes
 
@@ -53,15 +52,24 @@ _SETTLED = ("model.embed_tokens", "model.layers.0.")
 """What training leaves alone: the first layer is solved, not trained, and Muon's steps would only blur it."""
 _BLIND_SHARE = 0.2
 _ENOUGH = 0.97
-_MIX = {"text": 2, "chart": 1, "needle": 1, "photo": 2}
+_MIX = {"text": 2, "diagram": 2, "chart": 1, "needle": 1, "photo": 2}
 _CROWDED_SCENES = 6
 _FILLED = 0.75
 """Scenes of a step of align: as in questions, and such whose blocks are nearly all full, from which most is learned."""
-_READ: dict[str, int] = {"objects": 1, "prior": 3, "text": 12, "chart": 1, "needle": 1, "photo": 1, "multi": 1}
-_JOIN: dict[str, int] = {"objects": 2, "prior": 2, "text": 6, "chart": 2, "needle": 2, "photo": 1, "multi": 1}
+_READ: dict[str, int] = {
+    "objects": 1,
+    "prior": 3,
+    "text": 12,
+    "chart": 1,
+    "needle": 1,
+    "photo": 1,
+    "multi": 1,
+    "diagram": 2,
+}
+_JOIN: dict[str, int] = {**_READ, "objects": 2, "prior": 2, "text": 6, "chart": 2, "needle": 2}
 """Packs of a step: what tiny-llava knows is kept up, what M-RoPE changes is learned."""
-READ = tuple(replace(kind, packs=_READ[kind.name]) for kind in LEVELS[2])
-JOIN = tuple(replace(kind, packs=_JOIN[kind.name], cells=GRID * GRID) for kind in LEVELS[-1])
+READ = tuple(replace(kind, packs=_READ[kind.name]) for kind in (*LEVELS[2], EVERYTHING[-1]))
+JOIN = tuple(replace(kind, packs=_JOIN[kind.name], cells=GRID * GRID) for kind in EVERYTHING)
 
 
 class Read(Stage):
@@ -89,7 +97,7 @@ class Read(Stage):
                 yield name, parameter
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        total, hits = 0.0, _no_hits()
+        total, hits = 0.0, no_hits()
         for kind in READ:
             packs = [make_pack(kind, rng, Difficulty()) for _ in range(kind.packs)]
             batch = make_batch(packs, kind.cells, rng)
@@ -150,7 +158,9 @@ class Align(Stage):
         yield from self.tower.named_parameters()
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        scenes = [make_scenes(name, rng, Difficulty())[0] for name, number in _MIX.items() for _ in range(number)]
+        scenes = [
+            uncut(make_scenes(name, rng, Difficulty())[0]) for name, number in _MIX.items() for _ in range(number)
+        ]
         images, *labels = drawn([*scenes, *(crowded_scene(rng) for _ in range(_CROWDED_SCENES))], "train", rng)
         kinds, colors, parts = (quarters(one.unflatten(1, (GRID, GRID))).flatten(1) for one in labels)
         tokens = encode(self.tower, quarters(to_pixels(images)))
@@ -169,6 +179,12 @@ def crowded_scene(rng: Random) -> Scene:
     blocks = [block for block in range(BANDS * BANDS) if rng.random() < _FILLED]
     colors = (*COLORS, GRAY)
     return Scene(tuple(in_block(rng.choice(glyphs), rng.choice(colors), one, rng.randint(1, 2), rng) for one in blocks))
+
+
+def uncut(scene: Scene) -> Scene:
+    """Without the parts of diagrams that `quarters` would cut in two."""
+    half = GRID // 2
+    return replace(scene, items=tuple(one for one in scene.items if one.width != 2 or one.col != half - 1))
 
 
 def quarters(images: Tensor) -> Tensor:
@@ -202,7 +218,7 @@ class Join(Stage):
                 yield name, parameter
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        total, hits = 0.0, _no_hits()
+        total, hits = 0.0, no_hits()
         blind = rng.choice(JOIN)
         for kind in JOIN:
             batch, tokens = self.look(kind, rng)
@@ -243,17 +259,3 @@ def take_decoder(whole: Any) -> None:
         left = mine.load_state_dict(theirs.state_dict(), strict=False)
         assert not left.unexpected_keys, left
         assert all(key.endswith("bias") for key in left.missing_keys), left
-
-
-def learn(logits: Tensor, batch: Batch, hits: Hits, more: Tensor | float = 0.0) -> float:
-    """One backward; the answers' loss."""
-    loss, found = loss_and_hits(logits, batch)
-    (loss + more).backward()
-    for family, (right, asked) in found.items():
-        hits[family][0] += right
-        hits[family][1] += asked
-    return loss.item()
-
-
-def _no_hits() -> Hits:
-    return defaultdict(lambda: [0, 0])

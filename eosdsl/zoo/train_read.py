@@ -1,4 +1,4 @@
-"""Stage 1, read: the language model alone learns to answer from oracle tokens."""
+"""Asking a language model: its answers on packs with given visual tokens, and what is learned from them."""
 
 from __future__ import annotations
 
@@ -89,3 +89,18 @@ def oracle_cells(codes: Codes, batch: Batch, noise: float) -> Tensor:
     """Oracle tokens [B, I, V, D] with noise."""
     cells = codes(batch.kinds, batch.colors, batch.parts, batch.cells)
     return cells + noise * torch.randn_like(cells)
+
+
+def learn(logits: Tensor, batch: Batch, hits: Hits, more: Tensor | float = 0.0) -> float:
+    """One backward; the loss of the answers, which `hits` counts. `more` is learned from, too."""
+    loss, found = loss_and_hits(logits, batch)
+    (loss + more).backward()
+    for family, (right, asked) in found.items():
+        hits[family][0] += right
+        hits[family][1] += asked
+    return loss.item()
+
+
+def no_hits() -> Hits:
+    """Nothing asked yet."""
+    return defaultdict(lambda: [0, 0])

@@ -1,8 +1,7 @@
-"""The three stages of tiny-llava: read, align, join."""
+"""The stages of tiny-llava that see: align, and join at the end. `train_reader` and `train_spread` have the others."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from random import Random
 
@@ -14,79 +13,24 @@ from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
 from eosdsl.tasks.base import Difficulty
 from eosdsl.tasks.render import draw
 from eosdsl.tasks.scene import Scene, labels
-from eosdsl.zoo.tiny_llava import READ_LAYERS, USED_LAYERS, WIDTH, fresh_model, text_config
+from eosdsl.zoo.tiny_llava import USED_LAYERS, WIDTH, fresh_model, text_config
 from eosdsl.zoo.train_align import Summary, encode, patch_loss, to_pixels
-from eosdsl.zoo.train_attention import NAME, register
+from eosdsl.zoo.train_attention import NAME
 from eosdsl.zoo.train_batch import Batch, make_batch
-from eosdsl.zoo.train_hints import Hints
 from eosdsl.zoo.train_loop import Pace, Progress, Stage
-from eosdsl.zoo.train_packs import DIFFICULTIES, LEVELS, TEMPLATES, PackKind, make_pack, make_scenes
-from eosdsl.zoo.train_prepare import prepare
-from eosdsl.zoo.train_read import Hits, forward, forward_blind, loss_and_hits, oracle_cells
+from eosdsl.zoo.train_packs import EVERYTHING, TEMPLATES, PackKind, make_pack, make_scenes
+from eosdsl.zoo.train_read import Hits, forward, forward_blind, learn, loss_and_hits, no_hits
+from eosdsl.zoo.train_spread import Spread, hold
 from eosdsl.zoo.train_tokens import Codes
 
-_ORACLE_NOISE = 0.12
-_HINT_SHARE = 0.5
-_ASKED = 2
-"""The layer of `read` after which hints are asked."""
 _BLIND_SHARE = 0.2
-_ENOUGH = (0.75, 0.72, 0.88, 0.96)
-"""Running mean accuracy at which a level of reading is learned."""
-GROWTH = ((0, False), (1, True), (1, False), (2, True), (2, False), (3, True), (3, False), (4, False))
-"""For each of the eight layers the one of the five that it is copied from, and whether it begins as an identity."""
-_APART = {"photo", "prior", "relation"}
-"""Families that say nothing about when a level is learned: the first two are at once, the last after all others."""
-
-
-class Read(Stage):
-    """The language model alone, of few layers, on oracle tokens."""
-
-    name = "read"
-
-    def __init__(self, seed: int, pace: Pace) -> None:
-        register()
-        self.pace = pace
-        self.codes = Codes(WIDTH, seed)
-        torch.manual_seed(seed)
-        self.model = LlamaForCausalLM(text_config(READ_LAYERS))
-        self.model.set_attn_implementation(NAME)
-        prepare(self.model, self.codes, seed)
-        self.hints = Hints(self.model.model.layers[_ASKED], WIDTH)
-
-    def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "hints": self.hints}
-
-    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        yield from self.model.named_parameters()
-        for name, parameter in self.hints.named_parameters():
-            yield f"hints.{name}", parameter
-
-    def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        total, hits = 0.0, _no_hits()
-        level = progress.level
-        for kind in LEVELS[level]:
-            packs = [make_pack(kind, rng, DIFFICULTIES[level], TEMPLATES[level]) for _ in range(kind.packs)]
-            batch = make_batch(packs, kind.cells, rng)
-            logits = forward(self.model, batch, oracle_cells(self.codes, batch, _ORACLE_NOISE))
-            hint = _HINT_SHARE * self.hints(batch, text=kind.name == "text")
-            total += _learn(logits, batch, hits, hint)
-        return total, hits
-
-    def advance(self, progress: Progress) -> bool:
-        if progress.level == len(LEVELS) - 1:
-            return progress.mean() > _ENOUGH[-1]
-        asked = {family.name for kind in LEVELS[progress.level] for family in kind.families} - _APART
-        scores = [progress.accuracy.get(name, 0.0) for name in asked]
-        if sum(scores) / len(scores) > _ENOUGH[progress.level]:
-            progress.level += 1
-        return False
 
 
 class Align(Stage):
     """Tower and projector alone, on drawn scenes, towards the oracle's tokens."""
 
     name = "align"
-    mix = (("objects", 5), ("text", 11), ("chart", 1), ("needle", 5), ("photo", 4))
+    mix = (("objects", 5), ("text", 9), ("diagram", 3), ("chart", 1), ("needle", 5), ("photo", 4))
 
     def __init__(self, seed: int, pace: Pace) -> None:
         self.pace = pace
@@ -124,14 +68,14 @@ class Align(Stage):
 
 
 class Join(Stage):
-    """Everything, on drawn scenes: the eight layers begin as the five that can read, with identities between."""
+    """Everything, on drawn scenes."""
 
     name = "join"
 
-    def __init__(self, seed: int, pace: Pace, read: Read, align: Align) -> None:
+    def __init__(self, seed: int, pace: Pace, spread: Spread, align: Align) -> None:
         self.pace = pace
         self.codes = align.codes
-        self.model = assemble(seed, read, align)
+        self.model = assemble(seed, spread, align)
         self.model.set_attn_implementation({"text_config": NAME})
         self.summary = align.summary
         self.language = LlamaForCausalLM(text_config())
@@ -148,15 +92,16 @@ class Join(Stage):
                     yield f"{room}.{name}", parameter
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        total, hits = 0.0, _no_hits()
-        blind = rng.choice(LEVELS[-1])
-        for kind in LEVELS[-1]:
+        total, hits = 0.0, no_hits()
+        hold(self.language.model.layers, self.codes)
+        blind = rng.choice(EVERYTHING)
+        for kind in EVERYTHING:
             batch, tokens, cls = self.look(kind, "train", rng)
             loss, _ = patch_loss(tokens.flatten(0, 1), self.codes, *(x.flatten(0, 1) for x in _labels(batch)))
             present = self.summary(cls, batch.kinds.flatten(0, 1), batch.colors.flatten(0, 1))
             logits = forward(self.language, batch, tokens)
             (0.05 * (loss + present)).backward(retain_graph=True)
-            total += _learn(logits, batch, hits)
+            total += learn(logits, batch, hits)
             if kind is blind:
                 guess, _ = loss_and_hits(forward_blind(self.language, batch), batch)
                 (_BLIND_SHARE * guess).backward()
@@ -175,22 +120,13 @@ class Join(Stage):
         return progress.step > 100 and progress.mean() > 0.96
 
 
-def assemble(seed: int, read: Read, align: Align) -> LlavaForConditionalGeneration:
+def assemble(seed: int, spread: Spread, align: Align) -> LlavaForConditionalGeneration:
     """The whole model from its two halves."""
     model = fresh_model(seed)
     model.model.vision_tower.load_state_dict(align.model.vision_tower.state_dict())
     model.model.multi_modal_projector.load_state_dict(align.model.multi_modal_projector.state_dict())
-    language, small = model.model.language_model, read.model.model
-    language.embed_tokens.load_state_dict(small.embed_tokens.state_dict())
-    language.norm.load_state_dict(small.norm.state_dict())
-    model.lm_head.load_state_dict(read.model.lm_head.state_dict())
-    with torch.no_grad():
-        for layer, (source, grown) in zip(language.layers, GROWTH, strict=True):
-            layer.load_state_dict(small.layers[source].state_dict())
-            if grown:
-                # an identity with the queries and keys of the layer that follows: it can grow into something
-                layer.self_attn.o_proj.weight.zero_()
-                layer.mlp.down_proj.weight.zero_()
+    model.model.language_model.load_state_dict(spread.model.model.state_dict())
+    model.lm_head.load_state_dict(spread.model.lm_head.state_dict())
     return model
 
 
@@ -207,21 +143,8 @@ def drawn(scenes: Sequence[Scene], split: str, rng: Random) -> tuple[Tensor, Ten
     return torch.from_numpy(images), kinds, colors, parts
 
 
-def _learn(logits: Tensor, batch: Batch, hits: Hits, more: Tensor | float = 0.0) -> float:
-    loss, found = loss_and_hits(logits, batch)
-    (loss + more).backward()
-    for family, (right, asked) in found.items():
-        hits[family][0] += right
-        hits[family][1] += asked
-    return loss.item()
-
-
 def _labels(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     return batch.kinds, batch.colors, batch.parts
-
-
-def _no_hits() -> Hits:
-    return defaultdict(lambda: [0, 0])
 
 
 def _unused(name: str) -> bool:

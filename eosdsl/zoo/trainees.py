@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from eosdsl.zoo import tiny_llava, tiny_qwen_vl, train_qwen, train_stages
+from eosdsl.zoo import tiny_llava, tiny_qwen_vl, train_qwen, train_reader, train_spread, train_stages
 from eosdsl.zoo.train_card import About
 from eosdsl.zoo.train_loop import Pace, Stage
 
@@ -28,6 +28,8 @@ class Recipe:
     read: Pace
     align: Pace
     join: Pace
+    spread: Pace | None = None
+    """Between read and join, of models that have it."""
     seed: int = 0
     questions: int = 200
     """Held-out questions a family in the card."""
@@ -40,7 +42,9 @@ class Recipe:
             replace(pace, steps=steps, cool=min(pace.cool, steps // 2)) for pace in (self.read, self.align, self.join)
         )
         note = f"A rehearsal of {steps} step{'s' * (steps != 1)} a stage: these weights have learned next to nothing."
-        return replace(self, read=read, align=align, join=join, questions=4, notes=(*self.notes, note))
+        spread = replace(read, cool=min(self.spread.cool, steps // 2)) if self.spread else None
+        notes = (*self.notes, note)
+        return replace(self, read=read, align=align, join=join, spread=spread, questions=4, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,10 @@ class Trainee:
     read: Callable[[Recipe], Stage]
     align: Callable[[Recipe], Stage]
     join: Callable[[Recipe, Any, Any], Any]
-    """From the recipe and the two halves: a stage that is `Joined`."""
+    """From the recipe and the two halves (what reads, what sees): a stage that is `Joined`."""
     processor: Callable[[], Any]
+    spread: Callable[[Recipe, Any], Stage] | None = None
+    """From the recipe and what `read` learned: a stage that goes on with it."""
 
 
 def _llava_recipe(seed: int) -> Recipe:
@@ -61,8 +67,14 @@ def _llava_recipe(seed: int) -> Recipe:
         read=Pace(steps=20_000, cool=450, muon=1.2e-2, adam=2e-3),
         align=Pace(steps=4_000, cool=1_500, muon=8e-3, adam=2e-3, decay=0.0),
         join=Pace(steps=330, cool=200, muon=2.5e-3, adam=5e-4),
+        spread=Pace(steps=700, cool=350, muon=6e-3, adam=1e-3),
         seed=seed,
     )
+
+
+def _llava_spread(recipe: Recipe, read: Any) -> Stage:
+    assert recipe.spread is not None, "a recipe of tiny-llava has a pace for spread"
+    return train_spread.Spread(recipe.seed, recipe.spread, read)
 
 
 def _qwen_recipe(seed: int) -> Recipe:
@@ -82,9 +94,10 @@ TRAINEES: Mapping[str, Trainee] = {
             "A LLaVA of 2.4 million parameters (144 visual tokens, eight decoder layers, CLIP tower with a CLS token)",
         ),
         recipe=_llava_recipe,
-        read=lambda recipe: train_stages.Read(recipe.seed, recipe.read),
+        read=lambda recipe: train_reader.Read(recipe.seed, recipe.read),
+        spread=_llava_spread,
         align=lambda recipe: train_stages.Align(recipe.seed, recipe.align),
-        join=lambda recipe, read, align: train_stages.Join(recipe.seed, recipe.join, read, align),
+        join=lambda recipe, spread, align: train_stages.Join(recipe.seed, recipe.join, spread, align),
         processor=tiny_llava.processor,
     ),
     "tiny-qwen-vl": Trainee(

@@ -8,21 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
+from typing import Any
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from eosdsl.diagnostics import SpecError
-from eosdsl.tasks.base import MEDIUM
 from eosdsl.zoo.train import STAGES, train
-from eosdsl.zoo.train_batch import make_batch
 from eosdsl.zoo.train_loop import Pace, Progress, run_stage
-from eosdsl.zoo.train_packs import LEVELS, make_pack
-from eosdsl.zoo.train_read import forward, oracle_cells
-from eosdsl.zoo.train_stages import Align, Join, Read
+from eosdsl.zoo.train_packs import LEVELS
+from eosdsl.zoo.train_reader import Read
+from eosdsl.zoo.train_spread import SOURCES, TAKEN, Spread
+from eosdsl.zoo.train_stages import Align
 from eosdsl.zoo.trainees import Recipe
 
 STEPS = 2
@@ -34,8 +34,14 @@ def silent(stage: str, progress: Progress, loss: float) -> None:
     pass
 
 
-@pytest.mark.parametrize("make", [Read, Align])
-def test_resuming_gives_the_weights_of_an_unbroken_run(make: type[Read] | type[Align], tmp_path: Path) -> None:
+def spread(seed: int, pace: Pace) -> Spread:
+    return Spread(seed, pace, Read(seed, pace))
+
+
+@pytest.mark.parametrize("make", [Read, spread, Align])
+def test_resuming_gives_the_weights_of_an_unbroken_run(
+    make: Callable[[int, Pace], Read | Spread | Align], tmp_path: Path
+) -> None:
     whole, steps = make(3, SHORT), list[int]()
     assert run_stage(whole, tmp_path / "whole", 3, silent)
 
@@ -51,24 +57,47 @@ def test_resuming_gives_the_weights_of_an_unbroken_run(make: type[Read] | type[A
 
 
 def test_join_refuses_halves_that_are_not_finished(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="join builds on read and align"):
+    with pytest.raises(SpecError, match="join builds on spread and align"):
         train("tiny-llava", tmp_path / "out", silent, stages=("join",))
+    with pytest.raises(SpecError, match="join builds on read and align"):
+        train("tiny-qwen-vl", tmp_path / "out", silent, stages=("join",))
 
 
-def test_eight_layers_begin_as_the_five_that_can_read() -> None:
-    read, align = Read(0, SHORT), Align(0, SHORT)
+def test_spread_refuses_to_go_on_with_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="spread builds on read"):
+        train("tiny-llava", tmp_path / "out", silent, stages=("spread",))
+    assert not (tmp_path / "out-training").exists()
+
+
+def test_four_layers_share_what_one_took() -> None:
+    """Their values sum to its own, and none of them takes what belongs to another, also after a step of training."""
+    read: Any = Read(0, SHORT)
     with torch.no_grad():
-        for _name, parameter in read.parameters():
-            if parameter.ndim == 2:
-                parameter.normal_(0, 0.1)
-    join = Join(0, SHORT, read, align)
-    rng = Random(0)
-    batch = make_batch([make_pack(LEVELS[-1][0], rng, MEDIUM)], 144, rng)
-    cells = oracle_cells(read.codes, batch, 0.0)
-    assert len(join.language.model.layers) == 8
-    torch.testing.assert_close(
-        forward(join.language, batch, cells), forward(read.model, batch, cells), atol=1e-4, rtol=1e-4
-    )
+        for layer in read.model.model.layers:
+            layer.mlp.down_proj.weight.normal_(0, 0.1)
+            layer.input_layernorm.weight.uniform_(0.5, 2.0)
+    stage: Any = Spread(0, SHORT, read)
+    layers = stage.model.model.layers
+    shared = [layers[index] for index, source in enumerate(SOURCES) if source == 1]
+    assert len(layers) == 8 and len(shared) == len(TAKEN)
+    small = read.model.model.layers[1]
+    summed = torch.stack([layer.self_attn.v_proj.weight for layer in shared]).sum(dim=0)
+    torch.testing.assert_close(summed, small.self_attn.v_proj.weight, atol=1e-4, rtol=1e-4)
+    with_mlp = [bool(layer.mlp.down_proj.weight.any()) for layer in layers]
+    assert with_mlp == [True, False, False, False, *[True] * 4]
+    for layer, source in zip(layers, SOURCES, strict=True):
+        assert torch.equal(layer.self_attn.q_proj.weight, read.model.model.layers[source].self_attn.q_proj.weight)
+    values = [values_of(layer, getattr(stage.codes, name)) for layer in shared for name in NAMES]
+    owned = [name in group for group in TAKEN for name in NAMES]
+    assert [bool(one.abs().max() > 0.1) for one in values] == owned
+
+
+NAMES = ("part", "cell", "row", "col", "color", "kind")
+
+
+def values_of(layer: Any, codes: torch.Tensor) -> torch.Tensor:
+    """What a layer takes from tokens that are nothing but these codes, short of their normalisation's length."""
+    return layer.self_attn.v_proj(layer.input_layernorm.weight * codes.reshape(-1, codes.shape[-1]))
 
 
 def test_levels_rise_with_accuracy() -> None:
