@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODEL = "tiny-llava"
 METHODS = ("uniform", "divprune", "cdpruner")
 BUDGET = "16 tokens"
-PICTURES = (("photo", 2), ("attr", 4), ("needle", 3), ("ocr", 1), ("ocr", 2))
+PICTURES = (("photo", 8), ("attr", 4), ("needle", 3), ("ocr", 1), ("ocr", 2))
 """Families and numbers of held-out questions, chosen to show each outcome: from little lost to all lost."""
 _SHRUNK = 0.62
 """Of the size that panels are drawn in: five rows are to fit a screen."""

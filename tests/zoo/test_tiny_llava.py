@@ -50,11 +50,11 @@ def test_it_answers_questions_that_it_was_never_asked(loaded: tuple[Any, Any]) -
 
 @pytest.mark.slow
 def test_faces_that_no_other_split_has_are_told_from_none(loaded: tuple[Any, Any]) -> None:
-    """The half of `photo` whose photographs are held out (docs/tasks.md): 0.94 of 200; here within three errors."""
+    """The card has 0.915 of 200; here within three errors of half as many."""
     from eosdsl.zoo.train_evaluate import accuracy
 
     asked = family("photo").generate("test", 0, 200)
     faces = [example for example in asked if example.meta["kind"] == "face"]
     assert len(faces) == 100
-    assert accuracy(*loaded, faces, with_images=True) > 0.86
+    assert accuracy(*loaded, faces, with_images=True) > 0.83
     assert accuracy(*loaded, faces, with_images=False) < 0.65
