@@ -92,15 +92,14 @@ versions: $(READY) ## the tests that matter on the oldest and the newest transfo
 	$(PY) tests/packaging/versions.py $(VERSIONS)
 
 # Hours on two cores; interrupted, it goes on. Asks the questions of `make baselines QUESTIONS=50`, which runs first.
-FAMILIES := attr,chart,compare,count,exist,multi,needle,ocr,photo,position,prior,relation
 searches: $(READY) ## search tiny-llava by gradient and without, at four budgets: docs/search-results.md, specs/derived
 	$(MAKE) baselines QUESTIONS=50
 	OMP_NUM_THREADS=1 $(PY) benchmarks/searches.py --out build/searches
 	$(PY) benchmarks/searches.py --out build/searches --collect build/found
-	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found/*.eos --model tiny-llava --tasks $(FAMILIES) \
+	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found/*.eos --model tiny-llava --tasks all \
 		--questions 50 --batch 25 --max-new-tokens 8 --rounds 3 --no-controls --out build/found-eval
 	$(PY) benchmarks/searches.py --out build/searches --collect build/found-later --later 1
-	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found-later/*.eos --model tiny-qwen-vl --tasks $(FAMILIES) \
+	OMP_NUM_THREADS=1 $(VENV)/bin/eosdsl eval build/found-later/*.eos --model tiny-qwen-vl --tasks all \
 		--questions 50 --batch 25 --max-new-tokens 8 --rounds 0 --no-controls --out build/found-later-eval
 	$(PY) -m eosdsl.evaluating.searches build/searches build/baselines-50 docs build/found-eval build/found-later-eval
 	cp build/found/relaxed-*-?.eos build/found/relaxed-*-?.json specs/derived/

@@ -24,8 +24,6 @@ from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.ir.spell import spell
 
 SPACE = Path("specs/spaces/schedule.eos")  # from the root of the repository: what was found names it
-FAMILIES = "attr,chart,compare,count,exist,multi,needle,ocr,photo,position,prior,relation"
-"""Those that tiny-llava was trained on."""
 BUDGETS = (4, 16, 32, 48)
 """Mean tokens of 144: 16, 64, 128 and 192 of 576."""
 
@@ -35,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/searches"))
     parser.add_argument("--space", type=Path, default=SPACE)
     parser.add_argument("--model", default="tiny-llava")
-    parser.add_argument("--data", default=FAMILIES)
+    parser.add_argument("--data", default="tasks")
     parser.add_argument("--methods", nargs="+", default=["relaxed", "random", "tpe", "cma-es"])
     parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
