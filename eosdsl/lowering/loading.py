@@ -46,7 +46,7 @@ def load_model(
 
 def _empty(found: Found, profile: Profile) -> Any:
     config = CONFIG_MAPPING[str(found.config["model_type"])].from_dict(dict(found.config))
-    with torch.device("meta"), _quiet():
+    with torch.device("meta"), quiet():
         model = _architecture(profile, found)(config)
     model.name_or_path = found.name
     return model.eval()
@@ -55,7 +55,7 @@ def _empty(found: Found, profile: Profile) -> Any:
 def _loaded(source: str, found: Found, profile: Profile, dtype: torch.dtype | None, device: torch.device | None) -> Any:
     name = found.name
     try:
-        with _quiet():
+        with quiet():
             model, report = _architecture(profile, found).from_pretrained(
                 source, dtype="auto" if dtype is None else dtype, output_loading_info=True
             )
@@ -102,7 +102,7 @@ def _device(device: torch.device | str | None) -> torch.device | None:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Keep transformers from printing what becomes a diagnostic, and its progress bars."""
     logger = logging.getLogger("transformers")
     level = logger.level

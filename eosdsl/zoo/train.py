@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from eosdsl.diagnostics import SpecError, error
+from eosdsl.lowering.loading import quiet
 from eosdsl.writing import folder_in_one_piece
 from eosdsl.zoo.layer_use import asked, layer_use
 from eosdsl.zoo.small_llava import CARD
@@ -114,7 +115,8 @@ def write(join: Joined, out: Path, who: Trainee, recipe: Recipe, folder: Path) -
         join.model.save_pretrained(unfinished)
         halve(unfinished)
         maker.save_pretrained(unfinished)
-        model: Any = AutoModelForImageTextToText.from_pretrained(unfinished)
+        with quiet():
+            model: Any = AutoModelForImageTextToText.from_pretrained(unfinished)
         scores = evaluate(model.eval(), maker, recipe.questions)
         stages = {name: history(name, folder) for name in STAGES if (folder / f"{name}.pt").exists()}
         use = layer_use(model, maker, asked(max(1, recipe.questions // 4)))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration
 
+from eosdsl.lowering.loading import quiet
 from eosdsl.models.find import TRAINED
 from eosdsl.tasks.base import Difficulty
 from eosdsl.tasks.render import draw
@@ -246,7 +247,8 @@ class Join(Stage):
 
 def take_decoder(whole: Any) -> None:
     """Embeddings, layers and head of tiny-llava, behind a first layer that is left to `prepare_place`."""
-    given: Any = LlavaForConditionalGeneration.from_pretrained(START)
+    with quiet():
+        given: Any = LlavaForConditionalGeneration.from_pretrained(START)
     language, source = whole.model.language_model, given.model.language_model
     with torch.no_grad():
         for parameter in (*language.parameters(), whole.lm_head.weight):

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 
 import torch
-from torch import nn
 from transformers import LlamaForCausalLM
 
 from eosdsl.zoo.tiny_llava import READ_LAYERS, WIDTH, text_config
 from eosdsl.zoo.train_attention import NAME, register
-from eosdsl.zoo.train_batch import make_batch
 from eosdsl.zoo.train_hints import Hints
-from eosdsl.zoo.train_loop import Pace, Progress, Stage
-from eosdsl.zoo.train_packs import DIFFICULTIES, LEVELS, TEMPLATES, make_pack
+from eosdsl.zoo.train_loop import Pace, Progress
+from eosdsl.zoo.train_oracle import ASKED, OnOracle
+from eosdsl.zoo.train_packs import DIFFICULTIES, LEVELS, TEMPLATES
 from eosdsl.zoo.train_prepare import prepare
-from eosdsl.zoo.train_read import Hits, forward, learn, no_hits, oracle_cells
+from eosdsl.zoo.train_read import Hits
 from eosdsl.zoo.train_tokens import Codes
 
-ORACLE_NOISE = 0.12
-HINT_SHARE = 0.5
-ASKED = 2
-"""The layer after which hints are asked."""
 _ENOUGH = (0.75, 0.72, 0.88, 0.96)
 """Running mean accuracy at which a level of reading is learned."""
 _APART = {"photo", "prior", "relation"}
 """Families that say nothing about when a level is learned: the first two are at once, the last after all others."""
 
 
-class Read(Stage):
+class Read(OnOracle):
     """The language model alone, of few layers, on oracle tokens."""
 
     name = "read"
@@ -44,24 +38,9 @@ class Read(Stage):
         prepare(self.model, self.codes, seed)
         self.hints = Hints(self.model.model.layers[ASKED], WIDTH)
 
-    def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "hints": self.hints}
-
-    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        yield from self.model.named_parameters()
-        for name, parameter in self.hints.named_parameters():
-            yield f"hints.{name}", parameter
-
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        total, hits = 0.0, no_hits()
         level = progress.level
-        for kind in LEVELS[level]:
-            packs = [make_pack(kind, rng, DIFFICULTIES[level], TEMPLATES[level]) for _ in range(kind.packs)]
-            batch = make_batch(packs, kind.cells, rng)
-            logits = forward(self.model, batch, oracle_cells(self.codes, batch, ORACLE_NOISE))
-            hint = HINT_SHARE * self.hints(batch, text=kind.name == "text")
-            total += learn(logits, batch, hits, hint)
-        return total, hits
+        return self.lesson(LEVELS[level], rng, DIFFICULTIES[level], TEMPLATES[level])
 
     def advance(self, progress: Progress) -> bool:
         if progress.level == len(LEVELS) - 1:

@@ -7,23 +7,22 @@ looks at: of which part of an object they are, where they stand, their colours, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from eosdsl.tasks.base import Difficulty
 from eosdsl.zoo.tiny_llava import LAYERS, WIDTH, text_config
 from eosdsl.zoo.train_attention import NAME, register
-from eosdsl.zoo.train_batch import make_batch
 from eosdsl.zoo.train_hints import Hints
-from eosdsl.zoo.train_loop import Pace, Progress, Stage
-from eosdsl.zoo.train_packs import EVERYTHING, make_pack
-from eosdsl.zoo.train_read import Hits, forward, learn, no_hits, oracle_cells
-from eosdsl.zoo.train_reader import ASKED, HINT_SHARE, ORACLE_NOISE, Read
+from eosdsl.zoo.train_loop import Pace, Progress
+from eosdsl.zoo.train_oracle import ASKED, OnOracle
+from eosdsl.zoo.train_packs import EVERYTHING
+from eosdsl.zoo.train_read import Hits
+from eosdsl.zoo.train_reader import Read
 from eosdsl.zoo.train_tokens import Codes
 
 SOURCES = (0, 1, 1, 1, 1, 2, 3, 4)
@@ -33,7 +32,7 @@ TAKEN = (("part", "cell"), ("row", "col"), ("color",), ("kind",))
 _ENOUGH = 0.97
 
 
-class Spread(Stage):
+class Spread(OnOracle):
     """The language model with all its layers, on oracle tokens, asked everything."""
 
     name = "spread"
@@ -47,24 +46,9 @@ class Spread(Stage):
         self.hints = Hints(self.model.model.layers[SOURCES.index(ASKED)], WIDTH)
         self.hints.load_state_dict(read.hints.state_dict())
 
-    def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "hints": self.hints}
-
-    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        yield from self.model.named_parameters()
-        for name, parameter in self.hints.named_parameters():
-            yield f"hints.{name}", parameter
-
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        total, hits = 0.0, no_hits()
         hold(self.model.model.layers, self.codes)
-        for kind in EVERYTHING:
-            packs = [make_pack(kind, rng, Difficulty()) for _ in range(kind.packs)]
-            batch = make_batch(packs, kind.cells, rng)
-            logits = forward(self.model, batch, oracle_cells(self.codes, batch, ORACLE_NOISE))
-            hint = HINT_SHARE * self.hints(batch, text=kind.name == "text")
-            total += learn(logits, batch, hits, hint)
-        return total, hits
+        return self.lesson(EVERYTHING, rng, Difficulty())
 
     def advance(self, progress: Progress) -> bool:
         return progress.mean() > _ENOUGH
