@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eosdsl.cli.console import complain, say, wants_color
-from eosdsl.cli.options import Color, ColorMode, Device, Dtype, Quiet, Verbose
+from eosdsl.cli.options import Color, ColorMode, Device, Dtype, Learned, Quiet, Verbose
 
 if TYPE_CHECKING:
     from eosdsl.evaluating.evaluate import Evaluation
@@ -73,6 +73,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    learned: Learned = None,
     questions: Annotated[
         int | None, typer.Option("--questions", min=1, help="Of each family: 100; of --data: all.", show_default=False)
     ] = None,
@@ -136,7 +137,7 @@ def command(
         dtype=dtype,
         device=device,
     )
-    candidates = _candidates(specs or [], suite, written_for)
+    candidates = _candidates(specs or [], suite, written_for, learned)
     wanted = parse_budgets(budgets) if budgets else ()
     with bar(shown=not quiet and sys.stderr.isatty()) as progress:
         made = evaluate(candidates, model, out, wanted, chosen, progress)
@@ -148,11 +149,11 @@ def command(
     say(_printed(made, output_format, color))
 
 
-def _candidates(specs: list[str], suite: str | None, written_for: str | None) -> list[Candidate]:
+def _candidates(specs: list[str], suite: str | None, written_for: str | None, learned: str | None) -> list[Candidate]:
     from eosdsl.cli.specs import expand
     from eosdsl.evaluating.suites import candidate_of, suite_of
 
-    found = [candidate_of(Path(name), written_for) for name in expand(specs)]
+    found = [candidate_of(Path(name), written_for, learned) for name in expand(specs)]
     return [*found, *(suite_of(suite) if suite else [])]
 
 

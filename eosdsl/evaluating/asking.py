@@ -47,7 +47,7 @@ class Panel:
         self._inputs: dict[Any, Any] = {}
         for side in sides:
             if side.program is not None:
-                self._compiled[side.name] = compiled = compile_program(side.program, model)
+                self._compiled[side.name] = compiled = compile_program(side.program, model, learned=side.learned)
                 compiled.detach()
 
     def new_batch(self) -> None:

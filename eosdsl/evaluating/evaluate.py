@@ -113,6 +113,7 @@ def evaluate(
     source, facts, loaded, processor = load(model, chosen.dtype, chosen.device)
     tasks, skipped = _tasks(chosen, processor)
     sides, gaps = sides_of(candidates, budgets, facts, controls=chosen.controls)
+    _check_numbers(candidates, sides)
     sides, refused = _compilable(sides, loaded)
     work = batches(tasks, chosen.batch)
     stamps = {"weights": f"sha256 {weights_digest(loaded)}", "preprocessing": preprocessing_digest(source)}
@@ -179,6 +180,19 @@ def _tasks(chosen: Settings, processor: Any) -> tuple[list[Task], tuple[Diagnost
     return tasks, skipped
 
 
+def _check_numbers(candidates: Sequence[Candidate], sides: Sequence[Side]) -> None:
+    """Learned numbers can be read, and somebody asks for them."""
+    from eosdsl.diagnostics import SpecError, error
+    from eosdsl.lowering.learned import tensors_of
+
+    given = sorted({one.learned for one in candidates if one.learned is not None})
+    for path in given:
+        tensors_of(path)
+    if given and not any(side.learned for side in sides):
+        message = f"`{given[0]}` gives numbers, and none of the specs asks for learned scores"
+        raise SpecError([error("E0459", message, helps=("leave it out, or name the spec that it belongs to",))])
+
+
 def _compilable(sides: Sequence[Side], model: Any) -> tuple[list[Side], list[Gap]]:
     """The sides that the lowering takes, and a gap for each that it refuses."""
     from eosdsl.diagnostics import SpecError
@@ -189,7 +203,7 @@ def _compilable(sides: Sequence[Side], model: Any) -> tuple[list[Side], list[Gap
     for side in sides:
         try:
             if side.program is not None:
-                compile_program(side.program, model).detach()
+                compile_program(side.program, model, learned=side.learned).detach()
         except SpecError as problem:
             refused.append(Gap(side.method, side.budget, problem.diagnostics[0].message))
             continue
@@ -291,7 +305,18 @@ def _manifest(
         "suffix": chosen.suffix,
         "dtype": chosen.dtype,
         "specs": {side.name: side.spec or side.said for side in sides},
+        **({"learned": learned} if (learned := _numbers(sides)) else {}),
     }
+
+
+def _numbers(sides: Sequence[Side]) -> dict[str, str]:
+    """A digest of the learned numbers of every side that has some."""
+    from hashlib import sha256
+
+    from eosdsl.lowering.learned import tensor_file
+
+    given = {side.name: side.learned for side in sides if side.learned is not None}
+    return {name: f"sha256 {sha256(tensor_file(path).read_bytes()).hexdigest()[:12]}" for name, path in given.items()}
 
 
 def _random_weights(source: str) -> bool:

@@ -51,16 +51,25 @@ class Fixed:
     reason: str
 
 
-def knob(source: SourceFile, home: ModelFacts | None, model: ModelFacts) -> Knob | Fixed:
-    """The knob of a spec on a model; `home`: the model it was written for, None where it was written for this one.
+UNTRAINED = "it needs scores that are learned, and nobody has trained them for this model"
+
+
+def asks_learned(program: DiscreteProgram) -> bool:
+    """Whether some score of it is learned."""
+    return any(call.name == "learned" for call in find(program, Call))
+
+
+def knob(source: SourceFile, home: ModelFacts | None, model: ModelFacts, *, trained: bool = False) -> Knob | Fixed:
+    """The knob of a spec on a model; `home`: the model it was written for, None where it was written for this one;
+    `trained`: its learned scores have their numbers.
 
     Raises:
         SpecError: what is wrong with the spec.
     """
     program = _fitted(source, {}, home, model)
     groups = [group for step in program.steps for group in step.groups]
-    if any(call.name == "learned" for call in find(program, Call)):
-        return Fixed("it needs scores that are learned, and nobody has trained them for this model")
+    if asks_learned(program) and not trained:
+        return Fixed(UNTRAINED)
     if any(isinstance(amount.value, Call) for group in groups for amount in group.budget.amounts):
         return Fixed("the image decides how many tokens stay: there is no number to set")
     if any(_own_number(group.pick, model) for group in groups):

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from eosdsl.diagnostics import SpecError
 from eosdsl.evaluating.budgets import TokenBudget
-from eosdsl.evaluating.knobs import Fixed, Knob, knob
+from eosdsl.evaluating.knobs import UNTRAINED, Fixed, Knob, asks_learned, knob
 from eosdsl.evaluating.operators import operator_of
 from eosdsl.evaluating.resized import resized
 from eosdsl.ir.nodes import DiscreteProgram
@@ -49,14 +49,15 @@ class Unreached:
 
 
 def retargeted(
-    source: SourceFile, budget: TokenBudget, model: ModelFacts, home: ModelFacts | None = None
+    source: SourceFile, budget: TokenBudget, model: ModelFacts, home: ModelFacts | None = None, *, trained: bool = False
 ) -> Reached | Unreached:
-    """The spec at a budget on a model; `home`: the model that it was written for, None for this one.
+    """The spec at a budget on a model; `home`: the model that it was written for, None for this one; `trained`: its
+    learned scores have their numbers.
 
     Raises:
         SpecError: what is wrong with the spec as text.
     """
-    own = knob(source, home, model)
+    own = knob(source, home, model, trained=trained)
     if isinstance(own, Fixed):
         return Unreached(own.reason)
     most = _bound(own.program(own.size), model)
@@ -74,9 +75,13 @@ def retargeted(
     return Reached(program, schedule.mean_tokens, own.said(number), number)
 
 
-def as_written(source: SourceFile, model: ModelFacts, home: ModelFacts | None = None) -> Reached | Unreached:
+def as_written(
+    source: SourceFile, model: ModelFacts, home: ModelFacts | None = None, *, trained: bool = False
+) -> Reached | Unreached:
     """The spec with its own amounts, moved to the model where it was written for another; `tokens`: at most."""
     program = operator_of(source)
+    if asks_learned(program) and not trained:
+        return Unreached(UNTRAINED)
     program = program if home is None else resized(program, home, model)
     bound = _bound(program, model)
     return bound if isinstance(bound, Unreached) else Reached(program, bound.mean_tokens, "as written")

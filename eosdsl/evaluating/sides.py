@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from eosdsl.evaluating.budgets import TokenBudget
+from eosdsl.evaluating.knobs import asks_learned
 from eosdsl.evaluating.retarget import Reached, Unreached, as_written, retargeted
 from eosdsl.ir.nodes import DiscreteProgram
 from eosdsl.models.facts import ModelFacts
@@ -27,7 +28,7 @@ _NO_TOKENS = "operator no_visual_tokens\nat input: remove all\n"
 class Side:
     """One who is asked. `budget`: its label, "" where there is none; `tokens`: mean entering by the plan (at most,
     where the image decides), None where nothing says it; `grid`: rows and columns of a smaller image; `said`: what was
-    turned to meet the budget; `spec`: the program as text."""
+    turned to meet the budget; `spec`: the program as text; `learned`: where the numbers of its learned scores are."""
 
     method: str
     budget: str
@@ -37,6 +38,7 @@ class Side:
     grid: tuple[int, int] | None = None
     said: str = ""
     spec: str = ""
+    learned: str | None = None
 
     @property
     def name(self) -> str:
@@ -56,11 +58,13 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A spec to evaluate; `home`: the model it was written for, None where it was written for the one at hand."""
+    """A spec to evaluate; `home`: the model it was written for, None where it was written for the one at hand;
+    `learned`: a file or folder with the numbers of its learned scores, if it has any."""
 
     name: str
     source: SourceFile
     home: ModelFacts | None = None
+    learned: str | None = None
 
 
 def sides_of(
@@ -120,21 +124,23 @@ def _cells(candidate: Candidate, budgets: Sequence[TokenBudget], model: ModelFac
     sides: list[Side] = []
     gaps: list[Gap] = []
     for budget in budgets:
-        found = retargeted(candidate.source, budget, model, candidate.home)
+        found = retargeted(candidate.source, budget, model, candidate.home, trained=candidate.learned is not None)
         if isinstance(found, Reached):
-            sides.append(_side(candidate.name, budget.label, found))
+            sides.append(_side(candidate, budget.label, found))
         else:
             gaps.append(_gap(candidate.name, budget.label, found))
     if (budgets and any(gap.least is not None for gap in gaps)) or sides:
         return sides, gaps
-    own = as_written(candidate.source, model, candidate.home)
+    own = as_written(candidate.source, model, candidate.home, trained=candidate.learned is not None)
     if isinstance(own, Reached):
-        return [_side(candidate.name, "", own)], gaps
+        return [_side(candidate, "", own)], gaps
     return [], gaps or [_gap(candidate.name, "", own)]
 
 
-def _side(method: str, budget: str, found: Reached) -> Side:
-    return Side(method, budget, "operator", float(found.tokens), found.program, None, found.said, found.text)
+def _side(candidate: Candidate, budget: str, found: Reached) -> Side:
+    learned = candidate.learned if asks_learned(found.program) else None
+    program, text = found.program, found.text
+    return Side(candidate.name, budget, "operator", float(found.tokens), program, None, found.said, text, learned)
 
 
 def _gap(method: str, budget: str, found: Unreached) -> Gap:

@@ -16,13 +16,14 @@ _OTHER_HOMES = {"aim": "qwen2-vl-7b", "aim_as_published": "qwen2-vl-7b"}
 """Methods whose layers were counted on a decoder of 28 layers, as Qwen2-7B's is."""
 
 
-def candidate_of(path: Path, written_for: str | None = None) -> Candidate:
-    """A file; `written_for`: the model whose layers and tokens it counts, None: the one at hand.
+def candidate_of(path: Path, written_for: str | None = None, learned: str | None = None) -> Candidate:
+    """A file; `written_for`: the model whose layers and tokens it counts, None: the one at hand; `learned`: where the
+    numbers of its learned scores are.
 
     Raises:
         SpecError: E060x where it cannot be read, E064x where no such model is known.
     """
-    return Candidate(path.stem, read_source(path), None if written_for is None else facts(written_for))
+    return Candidate(path.stem, read_source(path), None if written_for is None else facts(written_for), learned)
 
 
 def suite_of(name: str) -> list[Candidate]:

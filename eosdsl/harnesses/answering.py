@@ -23,6 +23,7 @@ class Answering:
         budget: as `eosdsl eval --budgets` takes it: the spec is turned to meet it; None: as it is written.
         written_for: the model whose layers and tokens the spec counts; None: this one.
         settings: values for the spec's params.
+        learned: a file or folder with the numbers of its learned scores.
         dtype, device: of the model.
 
     Raises:
@@ -37,6 +38,7 @@ class Answering:
         budget: str | None = None,
         written_for: str | None = None,
         settings: Mapping[str, str] | None = None,
+        learned: str | None = None,
         dtype: str | None = None,
         device: str | None = None,
     ) -> None:
@@ -45,8 +47,8 @@ class Answering:
         if spec is not None:
             from eosdsl.lowering.compile import compile_program
 
-            program = self._program(spec, budget, written_for, settings or {})
-            self.compiled = compile_program(program, self.model)
+            program = self._program(spec, budget, written_for, settings or {}, learned)
+            self.compiled = compile_program(program, self.model, learned=learned)
 
     def answer(self, chats: Sequence[Sequence[Mapping[str, Any]]], options: Mapping[str, Any]) -> list[str]:
         """Answers to a batch of chats, each cut at the first of the strings in `until`.
@@ -69,19 +71,22 @@ class Answering:
         answers = self.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
         return [cut(answer, options.get("until")) for answer in answers]
 
-    def _program(self, spec: str, budget: str | None, written_for: str | None, settings: Mapping[str, str]) -> Any:
+    def _program(
+        self, spec: str, budget: str | None, written_for: str | None, settings: Mapping[str, str], learned: str | None
+    ) -> Any:
         from eosdsl.evaluating.budgets import parse_budgets
         from eosdsl.evaluating.operators import operator_of
         from eosdsl.evaluating.retarget import Unreached, as_written, retargeted
         from eosdsl.evaluating.suites import candidate_of
 
-        candidate = candidate_of(_spec_path(spec), written_for)
+        candidate = candidate_of(_spec_path(spec), written_for, learned)
         if settings:
             return operator_of(candidate.source, settings)
         if budget is None:
-            found = as_written(candidate.source, self.facts, candidate.home)
+            found = as_written(candidate.source, self.facts, candidate.home, trained=learned is not None)
         else:
-            found = retargeted(candidate.source, parse_budgets(budget)[0], self.facts, candidate.home)
+            wanted = parse_budgets(budget)[0]
+            found = retargeted(candidate.source, wanted, self.facts, candidate.home, trained=learned is not None)
         if isinstance(found, Unreached):
             raise SpecError([error("E0688", f"{candidate.name} cannot be run: {found.reason}")])
         return found.program

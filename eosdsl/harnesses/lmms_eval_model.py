@@ -12,7 +12,8 @@ from eosdsl.harnesses.lmms_eval import answers, refuse
 
 
 class EosModel(lmms):  # pyright: ignore[reportUntypedBaseClass]
-    """A chat model of lmms-eval with an operator. `model_args`: pretrained, spec, budget, written_for, dtype."""
+    """A chat model of lmms-eval with an operator. `model_args`: pretrained, spec, budget, written_for,
+    learned, dtype."""
 
     is_simple = False
 
@@ -22,6 +23,7 @@ class EosModel(lmms):  # pyright: ignore[reportUntypedBaseClass]
         spec: str | None = None,
         budget: str | int | None = None,
         written_for: str | None = None,
+        learned: str | None = None,
         dtype: str | None = None,
         device: str | None = None,
         batch_size: int | str = 1,
@@ -33,6 +35,7 @@ class EosModel(lmms):  # pyright: ignore[reportUntypedBaseClass]
             spec,
             budget=None if budget is None else str(budget),
             written_for=written_for,
+            learned=learned,
             dtype=dtype,
             device=device,
         )

@@ -60,4 +60,4 @@ def model_on(base: type[Any]) -> type[Any]:
     return EosModel
 
 
-_OWN = ("budget", "written_for", "settings", "dtype", "device")
+_OWN = ("budget", "written_for", "settings", "learned", "dtype", "device")
