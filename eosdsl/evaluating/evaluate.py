@@ -311,12 +311,11 @@ def _manifest(
 
 def _numbers(sides: Sequence[Side]) -> dict[str, str]:
     """A digest of the learned numbers of every side that has some."""
-    from hashlib import sha256
-
-    from eosdsl.lowering.learned import tensor_file
+    from eosdsl.lowering.learned import tensors_of
+    from eosdsl.lowering.weights_digest import tensors_digest
 
     given = {side.name: side.learned for side in sides if side.learned is not None}
-    return {name: f"sha256 {sha256(tensor_file(path).read_bytes()).hexdigest()[:12]}" for name, path in given.items()}
+    return {name: f"sha256 {tensors_digest(tensors_of(path))}" for name, path in given.items()}
 
 
 def _random_weights(source: str) -> bool:

@@ -66,6 +66,17 @@ class Candidate:
     home: ModelFacts | None = None
     learned: str | None = None
 
+    def at(self, budget: TokenBudget | None, model: ModelFacts) -> Reached | Unreached:
+        """The program on a model, at a budget or, with None, as it is written.
+
+        Raises:
+            SpecError: what is wrong with the spec as text.
+        """
+        trained = self.learned is not None
+        if budget is None:
+            return as_written(self.source, model, self.home, trained=trained)
+        return retargeted(self.source, budget, model, self.home, trained=trained)
+
 
 def sides_of(
     candidates: Sequence[Candidate], budgets: Sequence[TokenBudget], model: ModelFacts, *, controls: bool = True
@@ -124,14 +135,14 @@ def _cells(candidate: Candidate, budgets: Sequence[TokenBudget], model: ModelFac
     sides: list[Side] = []
     gaps: list[Gap] = []
     for budget in budgets:
-        found = retargeted(candidate.source, budget, model, candidate.home, trained=candidate.learned is not None)
+        found = candidate.at(budget, model)
         if isinstance(found, Reached):
             sides.append(_side(candidate, budget.label, found))
         else:
             gaps.append(_gap(candidate.name, budget.label, found))
     if (budgets and any(gap.least is not None for gap in gaps)) or sides:
         return sides, gaps
-    own = as_written(candidate.source, model, candidate.home, trained=candidate.learned is not None)
+    own = candidate.at(None, model)
     if isinstance(own, Reached):
         return [_side(candidate, "", own)], gaps
     return [], gaps or [_gap(candidate.name, "", own)]

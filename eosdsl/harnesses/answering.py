@@ -76,17 +76,13 @@ class Answering:
     ) -> Any:
         from eosdsl.evaluating.budgets import parse_budgets
         from eosdsl.evaluating.operators import operator_of
-        from eosdsl.evaluating.retarget import Unreached, as_written, retargeted
+        from eosdsl.evaluating.retarget import Unreached
         from eosdsl.evaluating.suites import candidate_of
 
         candidate = candidate_of(_spec_path(spec), written_for, learned)
         if settings:
             return operator_of(candidate.source, settings)
-        if budget is None:
-            found = as_written(candidate.source, self.facts, candidate.home, trained=learned is not None)
-        else:
-            wanted = parse_budgets(budget)[0]
-            found = retargeted(candidate.source, wanted, self.facts, candidate.home, trained=learned is not None)
+        found = candidate.at(None if budget is None else parse_budgets(budget)[0], self.facts)
         if isinstance(found, Unreached):
             raise SpecError([error("E0688", f"{candidate.name} cannot be run: {found.reason}")])
         return found.program

@@ -107,18 +107,13 @@ def fill(every: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> None:
     every.load_state_dict({name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}, assign=True)
 
 
-def tensor_file(given: str | os.PathLike[str]) -> Path:
-    """The file of learned numbers: itself, or that in the folder of a compiled operator."""
-    path = Path(given)
-    return path / TENSORS if path.is_dir() else path
-
-
 def tensors_of(given: Given) -> Mapping[str, Tensor]:
     """Learned numbers by name. Raises SpecError (E0459, E060x) where a file does not hold them."""
     if isinstance(given, nn.Module):
         return given.state_dict()
     if not isinstance(given, Mapping):
-        path = tensor_file(given)
+        path = Path(given)
+        path = path / TENSORS if path.is_dir() else path
         try:
             return read_tensors(path.read_bytes(), str(path))
         except OSError as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,8 +18,13 @@ def weights_digest(model: Any) -> str:
     Loaded in another dtype it is another model: its answers differ. Tensors that are not in memory (offloaded to disk)
     stand with their shapes alone.
     """
+    return tensors_digest(model.state_dict())
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """The same of tensors by name."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(_bytes(tensor))
     return digest.hexdigest()[:DIGITS]

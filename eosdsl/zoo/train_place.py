@@ -18,6 +18,7 @@ from eosdsl.tasks.scene import CELL_COLORS, GRID, KINDS, PARTS
 from eosdsl.zoo.tiny_qwen_vl import VISION_END, VISION_START
 from eosdsl.zoo.train_batch import IGNORE, Batch
 from eosdsl.zoo.train_mrope import Language, cell_rows, positions, shared_embeddings
+from eosdsl.zoo.train_oracle import ORACLE_NOISE
 from eosdsl.zoo.train_prepare import NEAR, SLOW, directions
 from eosdsl.zoo.train_tokens import BOS, TOKEN_IDS, Codes
 
@@ -37,7 +38,6 @@ _RIDGE = 1e-5
 _SAMPLES = 24
 _FULL = 0.3
 """Share of cells of the random images that are not empty."""
-_ORACLE_NOISE = 0.12
 _LEFT_HEAD, _NEAR_PAIRS = 2, 4
 """The head that `train_prepare` lets look one step back, and the rotary pairs with which it does."""
 _UNLEARNED = 1.4
@@ -142,7 +142,7 @@ def _settle(language: Language, codes: Codes, generator: torch.Generator) -> Non
     for sample in range(_SAMPLES):
         batch = crowd(1 + sample % 2, 4, generator)
         cells = codes.content(batch.kinds, batch.colors, batch.parts)
-        cells = cells + _ORACLE_NOISE * torch.randn(cells.shape, generator=generator)
+        cells = cells + ORACLE_NOISE * torch.randn(cells.shape, generator=generator)
         before, hidden = first_layer(language, batch, cells)
         seen = layer.post_attention_layernorm(hidden)
         units = (nn.functional.silu(layer.mlp.gate_proj(seen)) * layer.mlp.up_proj(seen)).flatten(0, 1)

@@ -40,6 +40,7 @@ from eosdsl.zoo.train_attention import NAME, register
 from eosdsl.zoo.train_batch import Batch, make_batch
 from eosdsl.zoo.train_loop import Pace, Progress, Stage
 from eosdsl.zoo.train_mrope import Language, forward
+from eosdsl.zoo.train_oracle import ORACLE_NOISE
 from eosdsl.zoo.train_packs import EVERYTHING, LEVELS, PackKind, make_pack, make_scenes
 from eosdsl.zoo.train_place import look_left, place_loss, prepare_place
 from eosdsl.zoo.train_qwen_tower import encode
@@ -48,7 +49,6 @@ from eosdsl.zoo.train_stages import drawn
 from eosdsl.zoo.train_tokens import Codes
 
 START = TRAINED / "tiny-llava"
-_ORACLE_NOISE = 0.12
 _SETTLED = ("model.embed_tokens", "model.layers.0.")
 """What training leaves alone: the first layer is solved, not trained, and Muon's steps would only blur it."""
 _BLIND_SHARE = 0.2
@@ -109,7 +109,7 @@ class Read(Stage):
     def oracle(self, batch: Batch) -> Tensor:
         """What a perfect tower would give, with noise [B, I, V, D]."""
         cells = self.codes.content(batch.kinds, batch.colors, batch.parts)
-        return cells + _ORACLE_NOISE * torch.randn_like(cells)
+        return cells + ORACLE_NOISE * torch.randn_like(cells)
 
     def advance(self, progress: Progress) -> bool:
         return progress.mean() > _ENOUGH

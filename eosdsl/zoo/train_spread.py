@@ -7,6 +7,7 @@ looks at: of which part of an object they are, where they stand, their colours, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -41,22 +42,23 @@ class Spread(OnOracle):
         register()
         self.pace = pace
         self.codes = Codes(WIDTH, seed)
-        self.model = grown(read.model, self.codes)
+        self.own = projections(self.codes)
+        self.model = grown(read.model, self.own)
         self.model.set_attn_implementation(NAME)
         self.hints = Hints(self.model.model.layers[SOURCES.index(ASKED)], WIDTH)
         self.hints.load_state_dict(read.hints.state_dict())
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
-        hold(self.model.model.layers, self.codes)
+        hold(self.model.model.layers, self.own)
         return self.lesson(EVERYTHING, rng, Difficulty())
 
     def advance(self, progress: Progress) -> bool:
         return progress.mean() > _ENOUGH
 
 
-def grown(small: LlamaForCausalLM, codes: Codes) -> LlamaForCausalLM:
+def grown(small: LlamaForCausalLM, own: Sequence[Tensor]) -> LlamaForCausalLM:
     """A model of eight layers that computes nearly what the one of five does: the four that share a layer see what
-    those before them added, and only the last of them has its MLP."""
+    those before them added, and only the last of them has its MLP. `own`: `projections`."""
     model = LlamaForCausalLM(text_config())
     rest = {name: tensor for name, tensor in small.state_dict().items() if ".layers." not in name}
     model.load_state_dict(rest, strict=False)
@@ -67,20 +69,20 @@ def grown(small: LlamaForCausalLM, codes: Codes) -> LlamaForCausalLM:
             layers[index].load_state_dict(small.model.layers[source].state_dict())
             if source in SOURCES[index + 1 :]:
                 layers[index].mlp.down_proj.weight.zero_()
-    hold(layers, codes)
+    hold(layers, own)
     return model
 
 
-def hold(layers: Any, codes: Codes) -> None:
-    """Take from the values of each sharing layer what is not its own. Training puts it there again and again: to know
-    everything at once is never a disadvantage."""
+def hold(layers: Any, own: Sequence[Tensor]) -> None:
+    """Take from the values of each sharing layer what is not its own (`projections`). Training puts it there again and
+    again: to know everything at once is never a disadvantage."""
     with torch.no_grad():
-        for layer, own in zip(layers[1 : 1 + len(TAKEN)], _projections(codes), strict=True):
+        for layer, onto in zip(layers[1 : 1 + len(TAKEN)], own, strict=True):
             scale, values = layer.input_layernorm.weight, layer.self_attn.v_proj.weight
-            values.copy_(values * scale @ own / scale)
+            values.copy_(values * scale @ onto / scale)
 
 
-def _projections(codes: Codes) -> list[Tensor]:
+def projections(codes: Codes) -> list[Tensor]:
     """Per sharing layer the projection [D, D] of normalised tokens onto its codes, along all others; their sum is 1."""
     names = [name for group in TAKEN for name in group]
     tables = [getattr(codes, name).reshape(-1, WIDTH) for name in names]

@@ -20,7 +20,7 @@ from eosdsl.zoo.train_batch import Batch, make_batch
 from eosdsl.zoo.train_loop import Pace, Progress, Stage
 from eosdsl.zoo.train_packs import EVERYTHING, TEMPLATES, PackKind, make_pack, make_scenes
 from eosdsl.zoo.train_read import Hits, forward, forward_blind, learn, loss_and_hits, no_hits
-from eosdsl.zoo.train_spread import Spread, hold
+from eosdsl.zoo.train_spread import Spread, hold, projections
 from eosdsl.zoo.train_tokens import Codes
 
 _BLIND_SHARE = 0.2
@@ -75,6 +75,7 @@ class Join(Stage):
     def __init__(self, seed: int, pace: Pace, spread: Spread, align: Align) -> None:
         self.pace = pace
         self.codes = align.codes
+        self.own = projections(self.codes)
         self.model = assemble(seed, spread, align)
         self.model.set_attn_implementation({"text_config": NAME})
         self.summary = align.summary
@@ -93,7 +94,7 @@ class Join(Stage):
 
     def step(self, rng: Random, progress: Progress) -> tuple[float, Hits]:
         total, hits = 0.0, no_hits()
-        hold(self.language.model.layers, self.codes)
+        hold(self.language.model.layers, self.own)
         blind = rng.choice(EVERYTHING)
         for kind in EVERYTHING:
             batch, tokens, cls = self.look(kind, "train", rng)

@@ -38,13 +38,12 @@ class Recipe:
 
     def rehearsed(self, steps: int) -> Recipe:
         """The same stages in so many steps each: to see that everything runs, not to learn anything."""
-        read, align, join = (
-            replace(pace, steps=steps, cool=min(pace.cool, steps // 2)) for pace in (self.read, self.align, self.join)
-        )
+        paces = {"read": self.read, "spread": self.spread, "align": self.align, "join": self.join}
+        short = {
+            name: pace and replace(pace, steps=steps, cool=min(pace.cool, steps // 2)) for name, pace in paces.items()
+        }
         note = f"A rehearsal of {steps} step{'s' * (steps != 1)} a stage: these weights have learned next to nothing."
-        spread = replace(read, cool=min(self.spread.cool, steps // 2)) if self.spread else None
-        notes = (*self.notes, note)
-        return replace(self, read=read, align=align, join=join, spread=spread, questions=4, notes=notes)
+        return replace(self, **short, questions=4, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from eosdsl.zoo.train import STAGES, train
 from eosdsl.zoo.train_loop import Pace, Progress, run_stage
 from eosdsl.zoo.train_packs import LEVELS
 from eosdsl.zoo.train_reader import Read
-from eosdsl.zoo.train_spread import SOURCES, TAKEN, Spread
+from eosdsl.zoo.train_spread import SOURCES, TAKEN, Spread, hold
 from eosdsl.zoo.train_stages import Align
 from eosdsl.zoo.trainees import Recipe
 
@@ -70,7 +71,7 @@ def test_spread_refuses_to_go_on_with_nothing(tmp_path: Path) -> None:
 
 
 def test_four_layers_share_what_one_took() -> None:
-    """Their values sum to its own, and none of them takes what belongs to another, also after a step of training."""
+    """Their values sum to its own, and none of them takes what belongs to another, also where training put it back."""
     read: Any = Read(0, SHORT)
     with torch.no_grad():
         for layer in read.model.model.layers:
@@ -87,12 +88,23 @@ def test_four_layers_share_what_one_took() -> None:
     assert with_mlp == [True, False, False, False, *[True] * 4]
     for layer, source in zip(layers, SOURCES, strict=True):
         assert torch.equal(layer.self_attn.q_proj.weight, read.model.model.layers[source].self_attn.q_proj.weight)
-    values = [values_of(layer, getattr(stage.codes, name)) for layer in shared for name in NAMES]
     owned = [name in group for group in TAKEN for name in NAMES]
-    assert [bool(one.abs().max() > 0.1) for one in values] == owned
+    assert taken(stage, shared) == owned
+    with torch.no_grad():
+        for layer in shared:
+            layer.self_attn.v_proj.weight.add_(torch.randn_like(layer.self_attn.v_proj.weight))
+    assert taken(stage, shared) == [True] * len(owned)
+    hold(layers, stage.own)
+    assert taken(stage, shared) == owned
 
 
 NAMES = ("part", "cell", "row", "col", "color", "kind")
+
+
+def taken(stage: Any, shared: list[Any]) -> list[bool]:
+    """For every sharing layer and every sort of code, whether the layer takes it."""
+    values = [values_of(layer, getattr(stage.codes, name)) for layer in shared for name in NAMES]
+    return [bool(one.abs().max() > 0.1) for one in values]
 
 
 def values_of(layer: Any, codes: torch.Tensor) -> torch.Tensor:
@@ -186,14 +198,15 @@ def test_the_command_trains_writes_and_scores(tmp_path: Path, monkeypatch: pytes
     from eosdsl.cli.main import app
 
     join = Pace(2, 1, 1e-3, 1e-3)
-    monkeypatch.setattr(eosdsl.zoo.train, "recipe_of", lambda _, seed: Recipe(SHORT, SHORT, join, seed, questions=2))
+    recipe = Recipe(SHORT, SHORT, join, spread=SHORT, questions=2)
+    monkeypatch.setattr(eosdsl.zoo.train, "recipe_of", lambda _, seed: replace(recipe, seed=seed))
     out = tmp_path / "tiny"
-    for stage in ("read", "align", "join"):
+    for stage in STAGES:
         result = CliRunner().invoke(app, ["zoo", "train", "tiny-llava", "--out", str(out), "--stage", stage, "-q"])
         assert result.exit_code == 0, result.output
     card = json.loads((out / "zoo.json").read_text())
     assert set(card["families"]) == {"attr", "chart", "compare", "count", "exist", "multi", "needle", "ocr"} | {
-        "photo", "position", "prior", "relation",
+        "photo", "position", "prior", "relation", "diagram",
     }  # fmt: skip
     assert sum(file.stat().st_size for file in out.glob("*.safetensors")) <= 12_000_000
     model = AutoModelForImageTextToText.from_pretrained(out)
